@@ -1,0 +1,385 @@
+//! The edge's half of delivery: what to send next, what to send again, and what may be freed.
+//!
+//! Every number that the queue gave belongs to exactly one of: *done* (acknowledged, or not held any more), *unsent*, *in
+//! flight* (loading included), or *gap* (never comes; done once the ingester has acknowledged it). A number leaves the
+//! disk only after it is done.
+
+mod flights;
+
+use super::backoff::Backoff;
+use super::lanes::{Lane, Lanes};
+use super::ranges::{Range, RangeSet};
+use super::segments::Segments;
+use super::{BATCH_HEADER_BYTES, BATCH_MAX_BYTES, BATCH_MAX_READINGS, GAPS_PER_MESSAGE_MAX};
+use crate::ids::{Seq, StreamId};
+use crate::queue::{Appended, Free, Load, QueueState, Run};
+use crate::time::{Monotonic, Wall};
+use crate::wire::{Ack, BatchHeader, OpenStream, State};
+use flights::{Flight, Flights};
+use std::borrow::Cow;
+
+/// The bytes of readings that fit a batch.
+pub const PAYLOAD_BYTES: u64 = (BATCH_MAX_BYTES - BATCH_HEADER_BYTES) as u64;
+
+/// A batch to publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutgoingBatch {
+    /// What it says besides its readings.
+    pub header: BatchHeader,
+    /// Its readings as JSON, joined by commas.
+    pub readings: Vec<u8>,
+}
+
+/// What an acknowledgement did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// How many readings are done that were not before.
+    pub readings: u64,
+    /// The times of the readings of batches that are done, for measuring how long delivery took.
+    pub times: Vec<Wall>,
+}
+
+/// The machine. One per queue file: a file may hold rows of several streams.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    segments: Segments,
+    done: RangeSet,
+    unsent: RangeSet,
+    gaps: RangeSet,
+    flights: Flights,
+    loading: Option<(Lane, Range)>,
+    /// Everything below was freed durably.
+    freed_below: Seq,
+    freeing: bool,
+    acked_gaps: RangeSet,
+    lanes: Lanes,
+    backoff: Backoff,
+    credit: u64,
+    state: Option<State>,
+    /// Connected, and the ingester has answered the hello of this connection.
+    open: bool,
+    resent: u64,
+}
+
+impl Sender {
+    /// A sender for what the queue holds. `seed` is for jitter.
+    #[must_use]
+    pub fn new(state: &QueueState, seed: u64) -> Self {
+        let newest = state.next.saturating_sub(1);
+        let gaps = RangeSet::from_iter(state.gaps.iter().copied());
+        let lowest_gap = gaps.first().unwrap_or(state.next);
+        let from = state.oldest.unwrap_or(state.next).min(lowest_gap);
+        let mut unsent = RangeSet::from_iter(state.oldest.map(|oldest| Range::new(oldest, newest)));
+        state.gaps.iter().for_each(|gap| unsent.remove(*gap));
+        let mut held = unsent.clone();
+        gaps.iter().for_each(|gap| held.insert(gap));
+        let mut done = RangeSet::new();
+        held.missing(Range::new(from, newest)).into_iter().for_each(|range| done.insert(range));
+        Self {
+            segments: Segments::new(state.segments.clone(), state.next),
+            done,
+            unsent,
+            gaps,
+            flights: Flights::default(),
+            loading: None,
+            freed_below: from,
+            freeing: false,
+            acked_gaps: RangeSet::new(),
+            lanes: Lanes::new(newest),
+            backoff: Backoff::new(seed),
+            credit: PAYLOAD_BYTES,
+            state: None,
+            open: false,
+            resent: 0,
+        }
+    }
+
+    /// Rows were appended, all of them in the newest segment or, with `segment`, in a new one that begins with them.
+    pub fn extend(&mut self, segment: Option<(StreamId, u16)>, count: u64) {
+        if let Some((stream, clock)) = segment {
+            self.segments.begin(stream, clock);
+        }
+        let first = self.segments.next();
+        self.segments.extend(count);
+        if let Some(last) = (first + count).checked_sub(1) {
+            self.unsent.insert(Range::new(first, last));
+        }
+    }
+
+    /// The append of the rows given to [`Sender::extend`] also dropped some.
+    pub fn settle_append(&mut self, appended: &Appended, now: Monotonic) {
+        for dropped in &appended.dropped {
+            for range in self.done.missing(*dropped) {
+                self.gaps.insert(range);
+            }
+            for range in self.gaps.missing(*dropped) {
+                self.acked_gaps.insert(range);
+            }
+            self.unsent.remove(*dropped);
+        }
+        if !appended.range.is_empty() {
+            self.lanes.appended(appended.range.last, now);
+        }
+    }
+
+    /// The connection is gone, and with it whatever was in flight.
+    pub fn close(&mut self) {
+        self.open = false;
+        self.state = None;
+        self.credit = PAYLOAD_BYTES;
+        self.unsend_all();
+    }
+
+    /// What to read from the queue, if something may be sent now.
+    pub fn poll_load(&mut self, now: Monotonic) -> Option<Load> {
+        if !self.open || self.loading.is_some() {
+            return None;
+        }
+        let room = self.room()?;
+        let (_, waiting) = self.segments.active();
+        let mut candidates = Cow::Borrowed(&self.unsent);
+        if let Some(waiting) = waiting {
+            candidates.to_mut().remove(waiting);
+        }
+        let backlog = self.flights.backlog_bytes() < self.lanes.backlog_allowance(PAYLOAD_BYTES);
+        let newest = self.segments.next().saturating_sub(1);
+        let islands = self.done.ranges();
+        let (lane, range) = self.lanes.next(&candidates, newest, islands, backlog, now)?;
+        let (_, end) = self.segments.of(range.first)?;
+        let range = Range::new(range.first, range.last.min(end));
+        self.loading = Some((lane, range));
+        let max_bytes = usize::try_from(room).unwrap_or(BATCH_MAX_BYTES);
+        Some(Load { from: range.first, until: range.last, max_bytes, max_rows: BATCH_MAX_READINGS })
+    }
+
+    /// How many bytes the next batch may have; none when it has to wait.
+    fn room(&self) -> Option<u64> {
+        if self.flights.is_empty() {
+            return Some(PAYLOAD_BYTES.min(self.credit));
+        }
+        // While nobody answers, one batch at a time asks whether somebody is there.
+        let waits = self.backoff.probing() || self.state == Some(State::StoreDown);
+        let left = self.credit.saturating_sub(self.flights.bytes());
+        // A sliver of credit is not worth a message: wait until a batch, or a quarter of the credit, is free.
+        let worth = left >= PAYLOAD_BYTES.min(self.credit / 4).max(1);
+        (!waits && worth).then(|| PAYLOAD_BYTES.min(left))
+    }
+
+    /// The queue answered a load. Gives the batch to publish.
+    pub fn loaded(&mut self, run: Option<Run>, now: Monotonic) -> Option<OutgoingBatch> {
+        let (lane, asked) = self.loading.take()?;
+        let Some(run) = run.filter(|run| !run.times.is_empty() && asked.contains(run.first)) else {
+            self.no_longer_held(asked);
+            return None;
+        };
+        self.no_longer_held(Range::new(asked.first, run.first.saturating_sub(1)));
+        let range = run.range();
+        // While the row was being read it may have been dropped, or the connection may have ended.
+        if !self.open || !self.unsent.covers(range) {
+            return None;
+        }
+        let (segment, _) = self.segments.of(range.first)?;
+        let floor = self.floor_of(segment.stream)?;
+        if self.flights.is_empty() {
+            self.lanes.started(now);
+        }
+        self.unsent.remove(range);
+        let deadline = self.backoff.deadline(now);
+        let again = self.flights.was_returned(range);
+        self.resent += if again { range.count() } else { 0 };
+        let flight = Flight { range, bytes: run.json.len() as u64, lane, sent: now, deadline, again, times: run.times };
+        self.flights.add(flight);
+        let gaps = self.gaps_of(segment.stream);
+        let header = BatchHeader { stream: segment.stream, floor, first: range.first, gaps, clock: segment.clock };
+        Some(OutgoingBatch { header, readings: run.json })
+    }
+
+    /// The load failed: it will be asked for again.
+    pub fn load_failed(&mut self) {
+        self.loading = None;
+    }
+
+    /// The ingester acknowledged. `answers_hello` opens the connection for readings.
+    pub fn acknowledge(&mut self, ack: &Ack, answers_hello: bool, now: Monotonic) -> Acknowledged {
+        self.open |= answers_hello;
+        self.credit = ack.credit.max(1);
+        self.state = Some(ack.state);
+        let mut outcome = Acknowledged::default();
+        for stream in &ack.streams {
+            let Some(held) = self.segments.range_of(stream.stream) else { continue };
+            let through = Range::new(held.first, stream.through);
+            for acknowledged in std::iter::once(through).chain(stream.ranges.iter().copied()) {
+                outcome.readings += self.finish(acknowledged.and(held));
+            }
+        }
+        self.land_flights(&mut outcome, now);
+        if outcome.readings > 0 {
+            self.backoff.succeeded();
+        } else if ack.state != State::Ok {
+            self.flights.postpone(|| self.backoff.deadline(now));
+        }
+        outcome
+    }
+
+    /// Numbers are done: what they were before does not matter any more.
+    fn finish(&mut self, range: Range) -> u64 {
+        let range = range.and(Range::new(self.freed_below, self.segments.next().saturating_sub(1)));
+        let mut readings = 0;
+        for news in self.done.missing(range) {
+            let gap: u64 = self.gaps.iter().map(|gap| gap.and(news).count()).sum();
+            readings += news.count() - gap;
+            self.unsent.remove(news);
+            for gap in self.gaps.iter().map(|gap| gap.and(news)).filter(|gap| !gap.is_empty()).collect::<Vec<_>>() {
+                self.acked_gaps.insert(gap);
+            }
+            self.gaps.remove(news);
+        }
+        self.done.insert(range);
+        readings
+    }
+
+    fn land_flights(&mut self, outcome: &mut Acknowledged, now: Monotonic) {
+        for flight in self.flights.land(&self.done) {
+            self.lanes.acknowledged(flight.bytes, now);
+            if !flight.again {
+                self.backoff.measured(now.since(flight.sent));
+            }
+            outcome.times.extend(flight.times);
+        }
+    }
+
+    /// What may be deleted now.
+    pub fn poll_free(&mut self) -> Option<Free> {
+        if self.freeing {
+            return None;
+        }
+        let through = self.floor().saturating_sub(1);
+        let gaps: Vec<Range> = self.acked_gaps.iter().collect();
+        if through < self.freed_below && gaps.is_empty() {
+            return None;
+        }
+        self.freeing = true;
+        Some(Free { through, gaps })
+    }
+
+    /// The queue deleted what [`Sender::poll_free`] named, durably.
+    pub fn freed(&mut self, free: &Free) {
+        self.freeing = false;
+        free.gaps.iter().for_each(|gap| self.acked_gaps.remove(*gap));
+        self.freed_below = self.freed_below.max(free.through + 1);
+        self.done.remove_through(free.through);
+        self.segments.forget_below(self.freed_below);
+    }
+
+    /// The queue could not delete: it will be asked again.
+    pub const fn free_failed(&mut self) {
+        self.freeing = false;
+    }
+
+    /// Whatever waited too long goes back to be sent again.
+    pub fn handle_timeout(&mut self, now: Monotonic) {
+        if self.flights.next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.backoff.failed();
+            self.unsend_all();
+        }
+    }
+
+    /// When [`Sender::handle_timeout`] or [`Sender::poll_load`] may have something to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Monotonic> {
+        let ageing = self.lanes.next_ageing().filter(|_| self.open && !self.unsent.is_empty());
+        [self.flights.next_deadline(), ageing].into_iter().flatten().min()
+    }
+
+    /// The streams as the hello names them.
+    #[must_use]
+    pub fn open_streams(&self) -> Vec<OpenStream> {
+        let (active, _) = self.segments.active();
+        let open = active.into_iter().map(|known| OpenStream {
+            stream: known.stream,
+            floor: self.floor_of(known.stream).unwrap_or(known.range.last + 1),
+            next: known.range.last + 1,
+            gaps: self.gaps_of(known.stream),
+        });
+        open.collect()
+    }
+
+    /// The newest segment's clock and stream.
+    #[must_use]
+    pub fn newest_segment(&self) -> Option<crate::queue::Segment> {
+        self.segments.newest()
+    }
+
+    /// Gaps that are not acknowledged.
+    #[must_use]
+    pub const fn gaps(&self) -> &RangeSet {
+        &self.gaps
+    }
+
+    /// Readings that are not acknowledged and not in flight.
+    #[must_use]
+    pub fn unsent(&self) -> u64 {
+        self.unsent.count()
+    }
+
+    /// Readings and bytes in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> (u64, u64) {
+        (self.flights.readings(), self.flights.bytes())
+    }
+
+    /// The credit and the ingester's state, as last heard.
+    #[must_use]
+    pub const fn credit(&self) -> (u64, Option<State>) {
+        (self.credit, self.state)
+    }
+
+    /// The mark of the fresh lane.
+    #[must_use]
+    pub const fn mark(&self) -> Option<Seq> {
+        self.lanes.mark()
+    }
+
+    /// Readings that were sent more than once, since the start.
+    #[must_use]
+    pub const fn resent(&self) -> u64 {
+        self.resent
+    }
+
+    /// The smallest number that is not done.
+    fn floor(&self) -> Seq {
+        let next = self.segments.next();
+        self.done.range_of(self.freed_below).map_or(self.freed_below, |prefix| prefix.last + 1).min(next)
+    }
+
+    /// The smallest number of `stream` that is not done; the number after its last when all are.
+    fn floor_of(&self, stream: StreamId) -> Option<Seq> {
+        let range = self.segments.range_of(stream)?;
+        Some(self.floor().clamp(range.first, range.last + 1))
+    }
+
+    fn gaps_of(&self, stream: StreamId) -> Vec<Range> {
+        let Some(range) = self.segments.range_of(stream) else { return Vec::new() };
+        let within = self.gaps.iter().map(|gap| gap.and(range)).filter(|gap| !gap.is_empty());
+        within.take(GAPS_PER_MESSAGE_MAX).collect()
+    }
+
+    /// Rows that the queue does not have: acknowledged before it was opened.
+    fn no_longer_held(&mut self, range: Range) {
+        for missing in self.gaps.missing(range) {
+            self.unsent.remove(missing);
+            self.done.insert(missing);
+        }
+    }
+
+    fn unsend_all(&mut self) {
+        for flight in self.flights.give_back() {
+            for range in self.done.missing(flight) {
+                self.gaps.missing(range).into_iter().for_each(|rows| self.unsent.insert(rows));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+use super::*;
+use crate::queue::{QueueUsage, Segment};
+use crate::wire::StreamAck;
+use std::time::Duration;
+
+const S: StreamId = StreamId::from_bits(1);
+
+fn at(ms: u64) -> Monotonic {
+    Monotonic::from_us(ms * 1000)
+}
+
+fn queue(rows: u64) -> QueueState {
+    QueueState {
+        opening: 1,
+        segments: vec![Segment { first: 1, stream: S, clock: 0 }],
+        next: rows + 1,
+        oldest: (rows > 0).then_some(1),
+        gaps: Vec::new(),
+        usage: QueueUsage::default(),
+        decisions: Vec::new(),
+        positions: Vec::new(),
+    }
+}
+
+/// Answers a load as a queue with all its rows would: 10 bytes each.
+fn run(load: Load) -> Option<Run> {
+    let rows = (load.until - load.from + 1).min((load.max_bytes as u64 / 10).max(1)).min(load.max_rows as u64);
+    let count = usize::try_from(rows).unwrap();
+    Some(Run { first: load.from, json: vec![b'x'; count * 10], times: vec![Wall::from_us(5); count] })
+}
+
+fn ack(through: Seq, ranges: &[(Seq, Seq)], credit: u64) -> Ack {
+    let ranges = ranges.iter().map(|(a, b)| Range::new(*a, *b)).collect();
+    Ack { hello: None, credit, state: State::Ok, streams: vec![StreamAck { stream: S, through, ranges }] }
+}
+
+fn opened(rows: u64, credit: u64) -> Sender {
+    let mut sender = Sender::new(&queue(rows), 1);
+    sender.acknowledge(&ack(0, &[], credit), true, at(0));
+    sender
+}
+
+fn send_all(sender: &mut Sender, now: Monotonic) -> Vec<OutgoingBatch> {
+    let mut sent = Vec::new();
+    while let Some(load) = sender.poll_load(now) {
+        sent.extend(sender.loaded(run(load), now));
+        assert!(sent.len() < 10_000);
+    }
+    sent
+}
+
+#[test]
+fn nothing_is_sent_before_the_hello_is_answered() {
+    let mut sender = Sender::new(&queue(5), 1);
+    assert_eq!(sender.poll_load(at(0)), None);
+    sender.acknowledge(&ack(0, &[], 1000), false, at(0));
+    assert_eq!(sender.poll_load(at(0)), None);
+    sender.acknowledge(&ack(2, &[], 1000), true, at(0));
+    let sent = send_all(&mut sender, at(0));
+    assert_eq!((sent[0].header.first, sent[0].header.floor), (3, 3), "what was acknowledged is not sent");
+}
+
+#[test]
+fn no_more_than_the_credit_is_in_flight() {
+    let mut sender = opened(100_000, 100_000);
+    send_all(&mut sender, at(0));
+    assert!(sender.in_flight().1 <= 100_000);
+    assert!(sender.in_flight().1 > 40_000);
+}
+
+#[test]
+fn only_an_acknowledged_prefix_is_freed() {
+    let mut sender = opened(100, 200);
+    send_all(&mut sender, at(0));
+    assert_eq!(sender.poll_free(), None);
+    sender.acknowledge(&ack(0, &[(5, 10)], 200), false, at(1));
+    assert_eq!(sender.poll_free(), None, "4 is still missing");
+    sender.acknowledge(&ack(4, &[], 200), false, at(1));
+    let free = sender.poll_free().unwrap();
+    assert_eq!(free, Free { through: 10, gaps: vec![] });
+    assert_eq!(sender.poll_free(), None, "one at a time");
+    sender.freed(&free);
+    assert_eq!(sender.open_streams()[0].floor, 11);
+    assert_eq!(sender.acknowledge(&ack(10, &[], 200), false, at(2)).readings, 0, "an old acknowledgement is harmless");
+}
+
+#[test]
+fn what_is_not_acknowledged_is_sent_again_one_batch_at_a_time() {
+    let mut sender = opened(20_000, 100_000);
+    let first = send_all(&mut sender, at(0));
+    assert!(first.len() > 1);
+    let deadline = sender.poll_timeout().unwrap();
+    assert!(deadline.since(at(0)) >= Duration::from_secs(2));
+    sender.handle_timeout(deadline);
+    let again = send_all(&mut sender, deadline);
+    assert_eq!(again.len(), 1, "a probe");
+    assert_eq!(again[0].header.first, 1);
+    sender.acknowledge(&ack(again[0].header.first + 4, &[], 100_000), false, deadline);
+    assert!(send_all(&mut sender, deadline).len() > 1, "somebody is there again");
+    assert!(sender.resent() > 0);
+}
+
+#[test]
+fn a_slow_store_is_not_taken_for_a_loss() {
+    let mut sender = opened(10, 1000);
+    send_all(&mut sender, at(0));
+    let mut busy = ack(0, &[], 1000);
+    busy.state = State::StoreDown;
+    sender.acknowledge(&busy, false, at(1900));
+    assert!(sender.poll_timeout().unwrap() >= at(3900));
+}
+
+#[test]
+fn a_lost_connection_loses_nothing() {
+    let mut sender = opened(10, 1000);
+    send_all(&mut sender, at(0));
+    sender.close();
+    assert_eq!((sender.in_flight().0, sender.unsent()), (0, 10));
+    assert_eq!(sender.poll_load(at(1)), None);
+}
+
+#[test]
+fn dropped_readings_become_gaps_until_acknowledged() {
+    let mut sender = opened(10, 1000);
+    sender.extend(None, 5);
+    let appended =
+        Appended { range: Range::new(11, 15), dropped: vec![Range::new(1, 3)], usage: QueueUsage::default() };
+    sender.settle_append(&appended, at(0));
+    let sent = send_all(&mut sender, at(0));
+    assert_eq!((sent[0].header.first, sent[0].header.floor), (4, 1));
+    assert_eq!(sent[0].header.gaps, vec![Range::new(1, 3)]);
+    let outcome = sender.acknowledge(&ack(4, &[], 1000), false, at(1));
+    assert_eq!(outcome.readings, 1);
+    assert_eq!(sender.poll_free(), Some(Free { through: 4, gaps: vec![Range::new(1, 3)] }));
+    assert!(sender.gaps().is_empty());
+}
+
+#[test]
+fn an_acknowledgement_beyond_what_was_appended_is_cut() {
+    let mut sender = opened(10, 1000);
+    assert_eq!(sender.acknowledge(&ack(u64::from(u32::MAX), &[], 1000), false, at(0)).readings, 10);
+    sender.extend(None, 1);
+    assert_eq!(sender.unsent(), 1);
+}
+
+#[test]
+fn a_batch_never_spans_two_streams() {
+    let mut sender = opened(10, 10_000);
+    sender.extend(Some((StreamId::from_bits(2), 1)), 10);
+    let headers: Vec<_> = send_all(&mut sender, at(0)).into_iter().map(|b| (b.header.stream, b.header.first)).collect();
+    assert_eq!(headers, vec![(S, 1), (StreamId::from_bits(2), 11)]);
+    assert_eq!(sender.open_streams().len(), 2);
+}

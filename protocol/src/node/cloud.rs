@@ -1,0 +1,414 @@
+//! All that an ingester does, but for the I/O.
+
+mod agent;
+mod agents;
+mod committing;
+mod folding;
+mod snapshot;
+mod steering;
+
+pub use snapshot::{CloudSnapshot, Counters};
+
+use super::{Machine, Publish};
+use crate::delivery::receiver::Accepted;
+use crate::ids::{AgentId, Name, StreamId, Term};
+use crate::register::Issued;
+use crate::store::{AgentStatus, CommitReport, Points, Progress, Recovered, StoreAnswer, StoreCommand, StoreFault};
+use crate::time::{Monotonic, Now};
+use crate::topic::{Down, Topic, Up};
+use crate::usecase::LimitRule;
+use crate::wire::{Ack, Batch, DecisionAck, Hello, Message, State, Status, WireError};
+use agent::Stream;
+use agents::Agents;
+use bytes::Bytes;
+use committing::{Committing, Pending};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use steering::Steering;
+
+/// How often agents are looked over: who needs a repeated acknowledgement, who went idle.
+const TICK: Duration = Duration::from_millis(500);
+/// An agent for which something is held hears of it again after this long. With a tick on top it stays below the 2 s
+/// within which agents do not send again.
+const REPEAT_AFTER: Duration = Duration::from_millis(1400);
+
+/// What an ingester is told at its start.
+#[derive(Debug, Clone)]
+pub struct CloudConfig {
+    /// Its name.
+    pub ingester: Name,
+    /// Random: tells the commits of this run from those of another.
+    pub run: u64,
+    /// The most bytes of readings that it holds between the network and the store. Default 32 MiB.
+    pub memory_bytes: u64,
+    /// The bytes that all agents together may have unacknowledged. Default 6 MiB: below what the broker keeps for a slow
+    /// ingester, so that its log never rolls over unread readings.
+    pub credit_bytes: u64,
+    /// How long a window stays open after its end. Default 1 s.
+    pub grace: Duration,
+    /// How limits follow from averages.
+    pub limit_rule: LimitRule,
+}
+
+impl CloudConfig {
+    /// The defaults for an ingester of this name.
+    #[must_use]
+    pub fn new(ingester: Name, run: u64) -> Self {
+        Self {
+            ingester,
+            run,
+            memory_bytes: 32 << 20,
+            credit_bytes: 6 << 20,
+            grace: Duration::from_secs(1),
+            limit_rule: LimitRule::default(),
+        }
+    }
+}
+
+/// What comes in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CloudInput {
+    /// The broker has accepted the connection and the subscription.
+    Connected,
+    /// The connection is gone.
+    Disconnected,
+    /// An agent published.
+    Message {
+        /// The whole topic.
+        topic: String,
+        /// The message.
+        payload: Bytes,
+    },
+    /// The store answered.
+    Store(StoreAnswer),
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CloudEffect {
+    /// For the broker.
+    Publish(Publish),
+    /// For the store. Its answer comes back as [`CloudInput::Store`].
+    Store(StoreCommand),
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct CloudNode {
+    config: CloudConfig,
+    agents: Agents,
+    pending: Pending,
+    committing: Option<Committing>,
+    commits: u64,
+    statuses: BTreeMap<AgentId, AgentStatus>,
+    issued: Issued,
+    steering: Steering,
+    store_down: Option<StoreFault>,
+    connected: bool,
+    next_tick: Monotonic,
+    counters: Counters,
+    effects: VecDeque<CloudEffect>,
+}
+
+impl CloudNode {
+    /// An ingester with the state that was recovered. Its term is above the one before.
+    #[must_use]
+    pub fn new(config: CloudConfig, recovered: Recovered, now: Now) -> Self {
+        let term = Term { counter: recovered.term + 1, ingester: config.ingester.clone() };
+        let mut steering = Steering::new(config.grace, config.limit_rule);
+        steering.merge(&recovered.open_windows, now);
+        Self {
+            agents: Agents::new(config.credit_bytes),
+            pending: Pending::default(),
+            committing: None,
+            commits: 0,
+            statuses: BTreeMap::new(),
+            issued: Issued::new(term, recovered.decisions, now),
+            steering,
+            store_down: None,
+            connected: false,
+            next_tick: now.mono,
+            counters: Counters::default(),
+            effects: VecDeque::new(),
+            config,
+        }
+    }
+
+    fn message(&mut self, topic: &str, payload: &[u8], now: Now) {
+        self.counters.messages += 1;
+        let Ok(Topic::Up(id, channel)) = Topic::parse(topic) else {
+            self.counters.refuse("topic");
+            return;
+        };
+        if !self.agents.admit(&id, now.mono) {
+            self.counters.refuse("too_many_agents");
+            return;
+        }
+        let understood = match channel {
+            Up::Readings => Batch::decode(payload).map(|batch| self.batch(&id, batch, payload.len() as u64)),
+            Up::Hello => Hello::decode(payload).map(|hello| self.hello(&id, hello, now)),
+            Up::Status => Status::decode(payload).map(|status| self.status(id, status, now)),
+            Up::Ack => DecisionAck::decode(payload).map(|ack| self.decision_answered(&id, &ack, now)),
+        };
+        if let Err(error) = understood {
+            self.refuse(&error);
+        }
+    }
+
+    fn refuse(&mut self, error: &WireError) {
+        self.counters.refuse(error.reason());
+        self.counters.last_refusal = Some(error.to_string());
+    }
+
+    fn batch(&mut self, id: &AgentId, batch: Batch, bytes: u64) {
+        self.counters.readings += batch.readings.len() as u64;
+        self.agents.activate(id);
+        if self.agents.held_bytes() + bytes > self.config.memory_bytes {
+            self.counters.refuse("memory");
+            self.agents.turn_away(id);
+            return;
+        }
+        let stream = batch.header.stream;
+        match self.agents.stream(id, stream) {
+            Some(Stream::Known(_)) => self.take(id, batch, bytes),
+            Some(Stream::Recalling(waiting)) => {
+                waiting.push((batch, bytes));
+                self.agents.hold(id, bytes);
+            }
+            None => self.open_stream(id, batch, bytes),
+        }
+    }
+
+    /// A batch of a stream that is not in memory: the store may know where it stands.
+    fn open_stream(&mut self, id: &AgentId, batch: Batch, bytes: u64) {
+        let stream = batch.header.stream;
+        if self.agents.open_stream(id, stream, vec![(batch, bytes)]) {
+            self.agents.hold(id, bytes);
+            self.recall(id, stream);
+        } else {
+            self.counters.refuse("too_many_streams");
+            self.agents.turn_away(id);
+        }
+    }
+
+    /// A batch of a stream that is known.
+    fn take(&mut self, id: &AgentId, batch: Batch, bytes: u64) {
+        let Some(Stream::Known(receiver)) = self.agents.stream(id, batch.header.stream) else { return };
+        let range = batch.range();
+        let accepted = receiver.accept(&batch.header, range);
+        if receiver.has_moved() {
+            self.pending.moved(id, batch.header.stream);
+        }
+        match accepted {
+            Accepted::Fresh(fresh) => {
+                let fresh_count: u64 = fresh.iter().map(|range| range.count()).sum();
+                self.counters.duplicates += range.count() - fresh_count;
+                let Batch { header, readings } = batch;
+                let (stream, clock, first) = (header.stream, header.clock, header.first);
+                let points = Points { agent: id.clone(), stream, clock, first, readings: Arc::new(readings), fresh };
+                self.pending.push(points, bytes);
+                self.agents.hold(id, bytes);
+            }
+            Accepted::Duplicate => {
+                self.counters.duplicates += range.count();
+                self.agents.owe_ack(id);
+            }
+            Accepted::TooScattered => {
+                self.counters.refuse("too_scattered");
+                self.agents.turn_away(id);
+            }
+        }
+    }
+
+    fn hello(&mut self, id: &AgentId, hello: Hello, now: Now) {
+        self.counters.hellos += 1;
+        if let Some(term) = &hello.term {
+            self.issued.raise_above(id, term);
+        }
+        self.issued.resend_to(id, now.mono);
+        let unknown = self.agents.greet(id, hello);
+        unknown.into_iter().for_each(|stream| self.recall(id, stream));
+        self.answer_hello(id);
+    }
+
+    /// A hello is answered when every stream that it names is known.
+    fn answer_hello(&mut self, id: &AgentId) {
+        for stream in self.agents.answer_hello(id) {
+            self.pending.moved(id, stream);
+        }
+    }
+
+    fn recall(&mut self, id: &AgentId, stream: StreamId) {
+        self.effects.push_back(CloudEffect::Store(StoreCommand::Recall(id.clone(), stream)));
+    }
+
+    fn recalled(&mut self, id: &AgentId, stream: StreamId, result: Result<Option<Progress>, StoreFault>) {
+        match result {
+            Ok(progress) => {
+                for (batch, bytes) in self.agents.recalled(id, stream, progress) {
+                    self.agents.release(id, bytes);
+                    self.take(id, batch, bytes);
+                }
+                self.answer_hello(id);
+            }
+            Err(fault) => {
+                self.counters.store_errors += 1;
+                self.store_down = Some(fault);
+                self.agents.recall_failed(id, stream);
+            }
+        }
+    }
+
+    fn status(&mut self, id: AgentId, status: Status, now: Now) {
+        let newest = self.agents.newest_status(&id, &status);
+        if newest {
+            self.statuses.insert(id.clone(), AgentStatus { agent: id, status, heard: now.wall });
+        }
+    }
+
+    fn decision_answered(&mut self, id: &AgentId, ack: &DecisionAck, now: Now) {
+        if self.issued.acknowledged(id, ack, now) {
+            self.counters.decisions_acknowledged += 1;
+        }
+    }
+
+    fn committed(&mut self, id: u64, result: Result<CommitReport, StoreFault>, now: Now) {
+        let Some(committing) = self.committing.take_if(|committing| committing.commit.id == id) else { return };
+        match result {
+            Ok(report) => self.commit_done(&committing, report, now),
+            Err(fault) => {
+                self.counters.store_errors += 1;
+                self.store_down = Some(fault);
+                self.committing = Some(committing.retry_later(now.mono));
+            }
+        }
+    }
+
+    fn commit_done(&mut self, committing: &Committing, report: CommitReport, now: Now) {
+        let commit = &committing.commit;
+        self.counters.commits += 1;
+        self.counters.stored += report.stored;
+        self.counters.dead += report.dead;
+        self.store_down = None;
+        for progress in &commit.progress {
+            if let Some(Stream::Known(receiver)) = self.agents.stream(&progress.agent, progress.stream) {
+                receiver.commit();
+            }
+            self.agents.owe_ack(&progress.agent);
+        }
+        for (agent, bytes) in &committing.held {
+            self.agents.release(agent, *bytes);
+        }
+        self.steering.merge(&commit.folds, now);
+        self.issued.committed(&commit.decisions, now.mono);
+    }
+
+    /// Starts whatever may be started now.
+    fn advance(&mut self, now: Now) {
+        self.tick(now);
+        self.counters.decisions_issued += self.steering.decide(&mut self.issued, now);
+        self.send_acks(now.mono);
+        self.commit(now.mono);
+        self.send_decisions(now.mono);
+    }
+
+    fn tick(&mut self, now: Now) {
+        if self.next_tick > now.mono {
+            return;
+        }
+        self.next_tick = now.mono + TICK;
+        self.pending.hurry |= !self.statuses.is_empty();
+        for (id, stream) in self.agents.look_over(now.mono, REPEAT_AFTER) {
+            self.recall(&id, stream);
+        }
+    }
+
+    fn commit(&mut self, now: Monotonic) {
+        if let Some(committing) = &mut self.committing {
+            if committing.poll_retry(now) {
+                self.effects.push_back(CloudEffect::Store(StoreCommand::Commit(committing.commit.clone())));
+            }
+            return;
+        }
+        if !self.pending.is_due() && !self.issued.has_changes() {
+            return;
+        }
+        self.commits += 1;
+        let mut commit = crate::store::Commit { run: self.config.run, id: self.commits, ..Default::default() };
+        commit.term = self.issued.term().counter;
+        commit.decisions = self.issued.take_changes();
+        commit.statuses = std::mem::take(&mut self.statuses).into_values().collect();
+        let held = self.pending.stage(&mut self.agents, &mut commit);
+        let (folds, out_of_range) = folding::fold(&commit.points);
+        commit.folds = folds;
+        self.counters.out_of_range += out_of_range;
+        let commit = Arc::new(commit);
+        self.committing = Some(Committing::new(commit.clone(), held));
+        self.effects.push_back(CloudEffect::Store(StoreCommand::Commit(commit)));
+    }
+
+    /// At once while no write is in flight; otherwise the acknowledgement of that write says it all.
+    fn send_acks(&mut self, now: Monotonic) {
+        let idle = self.committing.is_none();
+        for (id, hello, busy, streams) in self.agents.take_due_acks(idle, now) {
+            let state = match (&self.store_down, busy) {
+                (Some(_), _) => State::StoreDown,
+                (None, true) => State::Busy,
+                (None, false) => State::Ok,
+            };
+            let ack = Ack { hello, credit: self.agents.credit(), state, streams };
+            self.counters.acks += 1;
+            self.publish(&id, Down::Ack, ack.encode());
+        }
+    }
+
+    fn send_decisions(&mut self, now: Monotonic) {
+        if !self.connected {
+            return;
+        }
+        for (id, decision) in self.issued.due(now) {
+            if let Some(channel) = Down::of_key(&decision.key) {
+                self.counters.decisions_sent += 1;
+                self.publish(&id, channel, decision.encode());
+            }
+        }
+    }
+
+    fn publish(&mut self, id: &AgentId, channel: Down, payload: Vec<u8>) {
+        if self.connected {
+            let topic = Topic::Down(id.clone(), channel).to_string();
+            self.effects.push_back(CloudEffect::Publish(Publish { topic, payload, retain: false }));
+        }
+    }
+}
+
+impl Machine for CloudNode {
+    type Input = CloudInput;
+    type Effect = CloudEffect;
+
+    fn handle(&mut self, input: CloudInput, now: Now) {
+        match input {
+            CloudInput::Connected => self.connected = true,
+            CloudInput::Disconnected => self.connected = false,
+            CloudInput::Message { topic, payload } => self.message(&topic, &payload, now),
+            CloudInput::Store(StoreAnswer::Committed(id, result)) => self.committed(id, result, now),
+            CloudInput::Store(StoreAnswer::Recalled(id, stream, result)) => self.recalled(&id, stream, result),
+        }
+        self.advance(now);
+    }
+
+    fn handle_timeout(&mut self, now: Now) {
+        self.advance(now);
+    }
+
+    fn poll_effect(&mut self) -> Option<CloudEffect> {
+        self.effects.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Monotonic> {
+        let retry = self.committing.as_ref().and_then(|committing| committing.retry_at);
+        let decisions = self.issued.poll_timeout().filter(|_| self.connected);
+        [Some(self.next_tick), retry, decisions, self.steering.poll_timeout()].into_iter().flatten().min()
+    }
+}

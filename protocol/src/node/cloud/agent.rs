@@ -1,0 +1,78 @@
+//! What an ingester knows of one agent.
+
+use crate::delivery::receiver::Receiver;
+use crate::ids::StreamId;
+use crate::time::Monotonic;
+use crate::wire::{Batch, Hello};
+use std::collections::BTreeMap;
+
+/// A stream of an agent.
+#[derive(Debug)]
+pub(super) enum Stream {
+    /// The store is being asked where it stands; its batches wait, with their bytes.
+    Recalling(Vec<(Batch, u64)>),
+    /// Its receiver.
+    Known(Receiver),
+}
+
+/// The agent.
+#[derive(Debug)]
+pub(super) struct Agent {
+    pub(super) streams: BTreeMap<StreamId, Stream>,
+    /// The newest hello, until every stream that it names is known.
+    pub(super) greeting: Option<Hello>,
+    /// The streams that the newest hello named.
+    pub(super) named: Vec<StreamId>,
+    /// Streams whose recall failed, to be asked again.
+    pub(super) forgotten: Vec<StreamId>,
+    /// The number of a hello that the next acknowledgement answers.
+    pub(super) answers: Option<u64>,
+    /// Something was not taken since the last acknowledgement.
+    pub(super) turned_away: bool,
+    /// Bytes held for it.
+    pub(super) held: u64,
+    /// When it was last heard.
+    pub(super) heard: Monotonic,
+    /// When it was last acknowledged anything.
+    pub(super) acked: Monotonic,
+    /// The connection of the newest status: (openings, connects).
+    pub(super) connection: (u64, u64),
+}
+
+impl Agent {
+    pub(super) const fn new(now: Monotonic) -> Self {
+        Self {
+            streams: BTreeMap::new(),
+            greeting: None,
+            named: Vec::new(),
+            forgotten: Vec::new(),
+            answers: None,
+            turned_away: false,
+            held: 0,
+            heard: now,
+            acked: now,
+            connection: (0, 0),
+        }
+    }
+
+    /// True when something of it is between the network and the store.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.held > 0 || self.greeting.is_some() || self.streams.values().any(Stream::holds)
+    }
+
+    /// Forgets streams that the agent does not name any more. The store still knows where they stand.
+    pub(super) fn forget_unnamed(&mut self) {
+        let named = &self.named;
+        self.streams.retain(|stream, state| named.contains(stream) || state.holds());
+    }
+}
+
+impl Stream {
+    /// True when the ingester must not forget it.
+    pub(super) fn holds(&self) -> bool {
+        match self {
+            Self::Recalling(_) => true,
+            Self::Known(receiver) => receiver.holds(),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! All agents: their streams, what is held for them, what they are owed, and the credit they share.
+
+use super::agent::{Agent, Stream};
+use crate::delivery::STREAMS_MAX;
+use crate::delivery::receiver::Receiver;
+use crate::ids::{AgentId, StreamId};
+use crate::store::Progress;
+use crate::time::Monotonic;
+use crate::wire::{Batch, Hello, Status, StreamAck};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// The most agents that are kept in memory.
+const AGENTS_MAX: usize = 20_000;
+/// An agent that was not heard for this long is forgotten; the store still knows where its streams stand.
+const FORGET_AFTER: Duration = Duration::from_secs(600);
+/// An agent that sent readings within this time shares the credit.
+const ACTIVE_FOR: Duration = Duration::from_secs(5);
+/// The smallest credit of an agent: some twenty readings.
+const CREDIT_MIN: u64 = 4 * 1024;
+/// The largest credit of an agent: more does not make it faster, and costs it memory.
+const CREDIT_MAX: u64 = 1 << 20;
+
+/// An acknowledgement to send: to whom, the hello it answers, whether something was turned away, and what is written.
+pub(super) type DueAck = (AgentId, Option<u64>, bool, Vec<StreamAck>);
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct Agents {
+    list: BTreeMap<AgentId, Agent>,
+    active: BTreeSet<AgentId>,
+    /// Who is owed an acknowledgement when no write is in flight.
+    owed: BTreeSet<AgentId>,
+    /// Who is owed one at once.
+    urgent: BTreeSet<AgentId>,
+    held: u64,
+    credit_bytes: u64,
+}
+
+impl Agents {
+    pub(super) fn new(credit_bytes: u64) -> Self {
+        let none = BTreeSet::new;
+        Self { list: BTreeMap::new(), active: none(), owed: none(), urgent: none(), held: 0, credit_bytes }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn active(&self) -> usize {
+        self.active.len()
+    }
+
+    pub(super) fn streams_of(&self, id: &AgentId) -> usize {
+        self.list.get(id).map_or(0, |agent| agent.streams.len())
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = &AgentId> {
+        self.list.keys()
+    }
+
+    pub(super) const fn held_bytes(&self) -> u64 {
+        self.held
+    }
+
+    /// The bytes that each agent may have unacknowledged: an equal share among those that have something to send.
+    pub(super) fn credit(&self) -> u64 {
+        let share = self.credit_bytes / (self.active.len() as u64).max(1);
+        share.clamp(CREDIT_MIN, CREDIT_MAX)
+    }
+
+    /// Notes that an agent was heard. False when there is no room for another one.
+    pub(super) fn admit(&mut self, id: &AgentId, now: Monotonic) -> bool {
+        if let Some(agent) = self.list.get_mut(id) {
+            agent.heard = now;
+            return true;
+        }
+        let room = self.list.len() < AGENTS_MAX;
+        if room {
+            self.list.insert(id.clone(), Agent::new(now));
+        }
+        room
+    }
+
+    /// The agent has something to send.
+    pub(super) fn activate(&mut self, id: &AgentId) {
+        if !self.active.contains(id) {
+            self.active.insert(id.clone());
+        }
+    }
+
+    pub(super) fn stream(&mut self, id: &AgentId, stream: StreamId) -> Option<&mut Stream> {
+        self.list.get_mut(id)?.streams.get_mut(&stream)
+    }
+
+    /// Makes room for a stream whose progress is being recalled. False when the agent has too many.
+    pub(super) fn open_stream(&mut self, id: &AgentId, stream: StreamId, waiting: Vec<(Batch, u64)>) -> bool {
+        let Some(agent) = self.list.get_mut(id) else { return false };
+        if agent.streams.len() >= STREAMS_MAX {
+            agent.forget_unnamed();
+        }
+        let room = agent.streams.len() < STREAMS_MAX;
+        if room {
+            agent.streams.insert(stream, Stream::Recalling(waiting));
+        }
+        room
+    }
+
+    /// Takes a hello. Gives the streams that are not known: to be recalled.
+    pub(super) fn greet(&mut self, id: &AgentId, hello: Hello) -> Vec<StreamId> {
+        let Some(agent) = self.list.get_mut(id) else { return Vec::new() };
+        agent.named = hello.streams.iter().map(|open| open.stream).collect();
+        agent.forget_unnamed();
+        let unknown: Vec<StreamId> =
+            agent.named.iter().copied().filter(|stream| !agent.streams.contains_key(stream)).collect();
+        for stream in &unknown {
+            agent.streams.insert(*stream, Stream::Recalling(Vec::new()));
+        }
+        if hello.streams.iter().any(|open| open.floor < open.next) {
+            self.active.insert(id.clone());
+        }
+        agent.greeting = Some(hello);
+        unknown
+    }
+
+    /// Answers the hello if every stream that it names is known. Gives the streams whose floor or gaps moved.
+    pub(super) fn answer_hello(&mut self, id: &AgentId) -> Vec<StreamId> {
+        let Some(agent) = self.list.get_mut(id) else { return Vec::new() };
+        let known = |stream: &StreamId| matches!(agent.streams.get(stream), Some(Stream::Known(_)));
+        if !agent.named.iter().all(known) {
+            return Vec::new();
+        }
+        let Some(hello) = agent.greeting.take() else { return Vec::new() };
+        let mut moved = Vec::new();
+        for open in &hello.streams {
+            if let Some(Stream::Known(receiver)) = agent.streams.get_mut(&open.stream) {
+                receiver.adopt(open.floor, &open.gaps);
+                if receiver.has_moved() {
+                    moved.push(open.stream);
+                }
+            }
+        }
+        agent.answers = Some(hello.hello);
+        self.urgent.insert(id.clone());
+        moved
+    }
+
+    /// The store said where a stream stands. Gives the batches that waited for it.
+    pub(super) fn recalled(&mut self, id: &AgentId, stream: StreamId, progress: Option<Progress>) -> Vec<(Batch, u64)> {
+        let Some(agent) = self.list.get_mut(id) else { return Vec::new() };
+        let Some(state @ Stream::Recalling(_)) = agent.streams.get_mut(&stream) else { return Vec::new() };
+        match std::mem::replace(state, Stream::Known(Receiver::new(progress))) {
+            Stream::Recalling(waiting) => waiting,
+            Stream::Known(_) => Vec::new(),
+        }
+    }
+
+    /// The store did not say where a stream stands: it is asked again at the next look.
+    pub(super) fn recall_failed(&mut self, id: &AgentId, stream: StreamId) {
+        if let Some(agent) = self.list.get_mut(id) {
+            agent.forgotten.push(stream);
+        }
+    }
+
+    /// True when this status is of the agent's newest connection: the will of an old one must not unsay it.
+    pub(super) fn newest_status(&mut self, id: &AgentId, status: &Status) -> bool {
+        let Some(agent) = self.list.get_mut(id) else { return false };
+        // A file that was replaced by an older copy counts from lower again: being online is always news.
+        let newest = status.online || status.connection >= agent.connection;
+        if newest {
+            agent.connection = status.connection;
+        }
+        newest
+    }
+
+    pub(super) fn hold(&mut self, id: &AgentId, bytes: u64) {
+        self.held += bytes;
+        if let Some(agent) = self.list.get_mut(id) {
+            agent.held += bytes;
+        }
+    }
+
+    pub(super) fn release(&mut self, id: &AgentId, bytes: u64) {
+        self.held -= bytes;
+        if let Some(agent) = self.list.get_mut(id) {
+            agent.held -= bytes;
+        }
+    }
+
+    /// The agent is owed an acknowledgement.
+    pub(super) fn owe_ack(&mut self, id: &AgentId) {
+        self.owed.insert(id.clone());
+    }
+
+    /// Something of the agent was not taken: it will hear so.
+    pub(super) fn turn_away(&mut self, id: &AgentId) {
+        if let Some(agent) = self.list.get_mut(id) {
+            agent.turned_away = true;
+        }
+        self.owed.insert(id.clone());
+    }
+
+    /// Looks everybody over: who waits hears of it again, who is silent is forgotten. Gives the streams to be recalled
+    /// again.
+    pub(super) fn look_over(&mut self, now: Monotonic, repeat_after: Duration) -> Vec<(AgentId, StreamId)> {
+        let list = &self.list;
+        self.active.retain(|id| {
+            list.get(id).is_some_and(|agent| agent.is_waited_for() || now.since(agent.heard) < ACTIVE_FOR)
+        });
+        self.list.retain(|_, agent| agent.is_waited_for() || now.since(agent.heard) < FORGET_AFTER);
+        let mut recall = Vec::new();
+        for (id, agent) in &mut self.list {
+            if agent.is_waited_for() && now.since(agent.acked) >= repeat_after {
+                self.urgent.insert(id.clone());
+            }
+            recall.extend(agent.forgotten.drain(..).map(|stream| (id.clone(), stream)));
+        }
+        recall
+    }
+
+    /// The acknowledgements that are due: the urgent ones, and with `idle` all that are owed.
+    pub(super) fn take_due_acks(&mut self, idle: bool, now: Monotonic) -> Vec<DueAck> {
+        let mut due = std::mem::take(&mut self.urgent);
+        if idle {
+            due.append(&mut self.owed);
+        }
+        due.into_iter().filter_map(|id| self.make_ack(id, now)).collect()
+    }
+
+    fn make_ack(&mut self, id: AgentId, now: Monotonic) -> Option<DueAck> {
+        self.owed.remove(&id);
+        let agent = self.list.get_mut(&id)?;
+        agent.acked = now;
+        let busy = std::mem::take(&mut agent.turned_away);
+        let hello = agent.answers.take();
+        let written = agent.streams.iter().filter_map(|(stream, state)| match state {
+            Stream::Recalling(_) => None,
+            Stream::Known(receiver) => Some((*stream, receiver.written())),
+        });
+        let acks = written.map(|(stream, Progress { through, ranges })| StreamAck { stream, through, ranges });
+        let acks = acks.take(STREAMS_MAX).collect();
+        Some((id, hello, busy, acks))
+    }
+}

@@ -1,0 +1,389 @@
+//! All that an agent does, but for the I/O.
+
+mod batching;
+mod hello;
+mod snapshot;
+
+pub use snapshot::EdgeSnapshot;
+
+use super::{Machine, Publish};
+use crate::delivery::sender::Sender;
+use crate::ids::AgentId;
+use crate::queue::{FullPolicy, QueueAnswer, QueueCommand, QueueFault, QueueLimits, QueueState, QueueUsage, SourcePosition};
+use crate::reading::Readings;
+use crate::register::{InForce, Received};
+use crate::time::{Monotonic, Now};
+use crate::topic::{Down, Topic, Up};
+use crate::wire::{Ack, Decision, DecisionAck, Message, Status};
+use batching::Batching;
+use bytes::Bytes;
+use hello::HelloTimer;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How often the status is published when nothing changes but the queue.
+const STATUS_EVERY: Duration = Duration::from_secs(10);
+/// How long to wait before the disk is asked again after it failed.
+const FAULT_PAUSE: Duration = Duration::from_secs(1);
+/// The most latency samples that wait to be taken.
+const LATENCIES_MAX: usize = 100_000;
+
+/// What an agent is told at its start.
+#[derive(Debug, Clone)]
+pub struct EdgeConfig {
+    /// Who it is.
+    pub id: AgentId,
+    /// The program's version, for the hello.
+    pub agent_version: String,
+    /// The bounds of the queue; the queue keeps them, the node makes sources wait when its policy says so.
+    pub limits: QueueLimits,
+    /// How long readings gather before they are committed together, after the commit before. A first reading after a
+    /// pause is committed at once.
+    pub commit_every: Duration,
+    /// From the system's entropy: stream ids and jitter come from it.
+    pub seed: u64,
+}
+
+/// What comes in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EdgeInput {
+    /// Readings of a source, answered by [`EdgeEffect::Accepted`]. To be handed over only while
+    /// [`EdgeNode::wants_readings`].
+    Readings {
+        /// Comes back with the answer.
+        ticket: u64,
+        /// The readings, perhaps none.
+        readings: Readings,
+        /// Where the source stands after them; committed with them.
+        position: Option<SourcePosition>,
+    },
+    /// The queue answered.
+    Queue(QueueAnswer),
+    /// The broker has accepted the connection and the subscription.
+    Connected {
+        /// The number of the connection, counted by the process; the same as in its will.
+        connection: u64,
+    },
+    /// The connection is gone.
+    Disconnected,
+    /// Something was published to this agent.
+    Message {
+        /// The whole topic.
+        topic: String,
+        /// The message.
+        payload: Bytes,
+    },
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EdgeEffect {
+    /// For the queue. Its answer comes back as [`EdgeInput::Queue`].
+    Queue(QueueCommand),
+    /// For the broker.
+    Publish(Publish),
+    /// The readings of this ticket are durable: the source may forget them.
+    Accepted {
+        /// The ticket.
+        ticket: u64,
+    },
+    /// The decision in force for a key is another one now, or none any more.
+    InForce {
+        /// The key.
+        key: String,
+        /// Saved already.
+        decision: Option<Decision>,
+    },
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct EdgeNode {
+    config: EdgeConfig,
+    sender: Sender,
+    batching: Batching,
+    in_force: InForce,
+    hello: HelloTimer,
+    usage: QueueUsage,
+    opening: u64,
+    connection: u64,
+    connected: bool,
+    next_status: Monotonic,
+    /// Why the disk did not do what it was asked for, until it does again.
+    fault: Option<QueueFault>,
+    /// The disk is left alone until then.
+    retry_at: Option<Monotonic>,
+    acknowledged: u64,
+    refused_messages: u64,
+    latencies: Vec<u64>,
+    effects: VecDeque<EdgeEffect>,
+}
+
+impl EdgeNode {
+    /// An agent with the queue that was opened.
+    #[must_use]
+    pub fn new(config: EdgeConfig, state: &QueueState, now: Now) -> Self {
+        let in_force = InForce::new(&state.decisions, now);
+        let mut effects = VecDeque::new();
+        for decision in in_force.iter() {
+            effects.push_back(EdgeEffect::InForce { key: decision.key.clone(), decision: Some(decision.clone()) });
+        }
+        Self {
+            sender: Sender::new(state, config.seed),
+            batching: Batching::new(config.seed, state.segments.last().map(|segment| segment.clock), config.commit_every),
+            in_force,
+            hello: HelloTimer::new(config.seed),
+            usage: state.usage,
+            opening: state.opening,
+            connection: 0,
+            connected: false,
+            next_status: now.mono,
+            fault: None,
+            retry_at: None,
+            acknowledged: 0,
+            refused_messages: 0,
+            latencies: Vec::new(),
+            effects,
+            config,
+        }
+    }
+
+    /// Whether a source may hand over readings: not while the buffer is full, nor while the queue is and its policy is
+    /// to block.
+    #[must_use]
+    pub fn wants_readings(&self) -> bool {
+        let limits = self.config.limits;
+        let full = self.usage.readings + self.batching.waiting_readings() >= limits.readings
+            || self.usage.bytes + self.batching.waiting_bytes() >= limits.bytes;
+        self.batching.has_room() && !(limits.policy == FullPolicy::Block && full)
+    }
+
+    /// The last will of the connection with this number: the status that says that the agent is gone.
+    #[must_use]
+    pub fn will(&self, connection: u64, now: Now) -> Publish {
+        Self::offline_status(&self.config.id, (self.opening, connection), now)
+    }
+
+    /// How often the queue was opened, this time included.
+    #[must_use]
+    pub const fn opening(&self) -> u64 {
+        self.opening
+    }
+
+    /// The status that says that an agent is gone, for connection `connection`.
+    #[must_use]
+    pub fn offline_status(id: &AgentId, connection: (u64, u64), now: Now) -> Publish {
+        let ts_us = now.wall.us().max(0);
+        let status =
+            Status { online: false, connection, ts_us, queued: 0, queued_bytes: 0, oldest_us: None, dropped: 0 };
+        publish(id, Up::Status, status.encode(), true)
+    }
+
+    /// Times from sample to acknowledgement, in microseconds, of readings acknowledged since the last call.
+    pub fn take_latencies(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.latencies)
+    }
+
+    fn queue_answered(&mut self, answer: QueueAnswer, now: Now) {
+        match answer {
+            QueueAnswer::Appended(result) => match result {
+                Ok(appended) => self.appended(&appended, now),
+                Err(fault) => {
+                    self.batching.failed(now.mono + FAULT_PAUSE);
+                    self.fault = Some(fault);
+                }
+            },
+            QueueAnswer::Loaded(Ok(run)) => {
+                if let Some(batch) = self.sender.loaded(run, now.mono) {
+                    let payload = batch.header.encode(&batch.readings);
+                    self.publish(Up::Readings, payload, false);
+                }
+            }
+            QueueAnswer::Loaded(Err(fault)) => {
+                self.sender.load_failed();
+                self.failed(fault, now.mono);
+            }
+            QueueAnswer::Freed(Ok((free, usage))) => {
+                self.usage = usage;
+                self.sender.freed(&free);
+                self.hello.streams_changed(&self.sender.open_streams(), now.mono);
+            }
+            QueueAnswer::Freed(Err(fault)) => {
+                self.sender.free_failed();
+                self.failed(fault, now.mono);
+            }
+            QueueAnswer::DecisionSaved(Ok(key)) => self.decision_saved(&key, now),
+            QueueAnswer::DecisionSaved(Err(fault)) => {
+                self.in_force.save_failed();
+                self.failed(fault, now.mono);
+            }
+        }
+    }
+
+    fn failed(&mut self, fault: QueueFault, now: Monotonic) {
+        self.fault = Some(fault);
+        self.retry_at = Some(now + FAULT_PAUSE);
+    }
+
+    fn appended(&mut self, appended: &crate::queue::Appended, now: Now) {
+        let done = self.batching.appended();
+        for (segment, count) in done.parts {
+            self.sender.extend(segment, count);
+        }
+        self.sender.settle_append(appended, now.mono);
+        self.usage = appended.usage;
+        self.fault = None;
+        self.effects.extend(done.tickets.into_iter().map(|ticket| EdgeEffect::Accepted { ticket }));
+        self.hello.streams_changed(&self.sender.open_streams(), now.mono);
+    }
+
+    fn decision_saved(&mut self, key: &str, now: Now) {
+        if let Some((decision, ack)) = self.in_force.saved(key, now) {
+            self.effects.push_back(EdgeEffect::InForce { key: key.to_owned(), decision: Some(decision) });
+            self.answer_decision(&ack);
+        }
+    }
+
+    fn message(&mut self, topic: &str, payload: &[u8], now: Now) {
+        let to_us = match Topic::parse(topic) {
+            Ok(Topic::Down(id, channel)) if id == self.config.id => channel,
+            Ok(Topic::Down(..) | Topic::Up(..)) | Err(_) => {
+                self.refused_messages += 1;
+                return;
+            }
+        };
+        let understood = match to_us {
+            Down::Ack => Ack::decode(payload).map(|ack| self.acknowledged(&ack, now)),
+            Down::Limit => Decision::decode(payload).map(|decision| self.decided(decision, now)),
+        };
+        self.refused_messages += u64::from(understood.is_err());
+    }
+
+    fn acknowledged(&mut self, ack: &Ack, now: Now) {
+        let answers_hello = ack.hello.is_some_and(|number| self.hello.answered(number, now.mono));
+        let outcome = self.sender.acknowledge(ack, answers_hello, now.mono);
+        self.acknowledged += outcome.readings;
+        let room = LATENCIES_MAX.saturating_sub(self.latencies.len());
+        let samples = outcome.times.iter().take(room);
+        self.latencies
+            .extend(samples.map(|ts| u64::try_from(now.wall.since(*ts).as_micros()).unwrap_or(u64::MAX)));
+    }
+
+    fn decided(&mut self, decision: Decision, now: Now) {
+        match self.in_force.receive(decision, now.wall) {
+            Received::Save(saved) => self.effects.push_back(EdgeEffect::Queue(QueueCommand::SaveDecision(saved))),
+            Received::Answer(ack) => self.answer_decision(&ack),
+            Received::Nothing => {}
+        }
+    }
+
+    fn answer_decision(&mut self, ack: &DecisionAck) {
+        self.publish(Up::Ack, ack.encode(), false);
+    }
+
+    /// Starts whatever may be started now.
+    fn advance(&mut self, now: Now) {
+        if let Some(append) = self.batching.poll_append(now) {
+            self.effects.push_back(EdgeEffect::Queue(QueueCommand::Append(append)));
+        }
+        if self.retry_at.is_none_or(|until| until <= now.mono) {
+            self.retry_at = None;
+            if let Some(free) = self.sender.poll_free() {
+                self.effects.push_back(EdgeEffect::Queue(QueueCommand::Free(free)));
+            }
+            if let Some(load) = self.sender.poll_load(now.mono) {
+                self.effects.push_back(EdgeEffect::Queue(QueueCommand::Load(load)));
+            }
+        }
+        for key in self.in_force.expire(now.mono) {
+            self.effects.push_back(EdgeEffect::InForce { key, decision: None });
+        }
+        if self.connected {
+            self.say_hello(now.mono);
+            self.say_status(now);
+        }
+    }
+
+    fn say_hello(&mut self, now: Monotonic) {
+        let streams = || self.sender.open_streams();
+        let repeat = !self.sender.gaps().is_empty();
+        let term = self.in_force.highest_term();
+        if let Some(hello) = self.hello.poll(streams, repeat, term, &self.config.agent_version, now) {
+            self.publish(Up::Hello, hello.encode(), false);
+        }
+    }
+
+    fn say_status(&mut self, now: Now) {
+        if self.next_status > now.mono {
+            return;
+        }
+        self.next_status = now.mono + STATUS_EVERY;
+        let time = |us: i64| us.clamp(crate::time::Wall::MIN.us(), crate::time::Wall::MAX.us());
+        let status = Status {
+            online: true,
+            connection: (self.opening, self.connection),
+            ts_us: time(now.wall.us()),
+            queued: self.usage.readings,
+            queued_bytes: self.usage.bytes,
+            oldest_us: self.usage.oldest.map(|oldest| time(oldest.us())),
+            dropped: self.usage.dropped,
+        };
+        self.publish(Up::Status, status.encode(), true);
+    }
+
+    fn publish(&mut self, channel: Up, payload: Vec<u8>, retain: bool) {
+        if self.connected {
+            self.effects.push_back(EdgeEffect::Publish(publish(&self.config.id, channel, payload, retain)));
+        }
+    }
+
+}
+
+impl Machine for EdgeNode {
+    type Input = EdgeInput;
+    type Effect = EdgeEffect;
+
+    fn handle(&mut self, input: EdgeInput, now: Now) {
+        match input {
+            EdgeInput::Readings { ticket, readings, position } => self.batching.add(ticket, readings, position),
+            EdgeInput::Queue(answer) => self.queue_answered(answer, now),
+            EdgeInput::Connected { connection } => {
+                self.connected = true;
+                self.connection = connection;
+                self.next_status = now.mono;
+                self.hello.connected(now.mono);
+            }
+            EdgeInput::Disconnected => {
+                self.connected = false;
+                self.sender.close();
+            }
+            EdgeInput::Message { topic, payload } => self.message(&topic, &payload, now),
+        }
+        self.advance(now);
+    }
+
+    fn handle_timeout(&mut self, now: Now) {
+        self.sender.handle_timeout(now.mono);
+        self.advance(now);
+    }
+
+    fn poll_effect(&mut self) -> Option<EdgeEffect> {
+        self.effects.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Monotonic> {
+        let online = self.connected.then(|| self.next_status.min(self.hello.next()));
+        let timers = [
+            self.sender.poll_timeout(),
+            self.batching.poll_timeout(),
+            self.in_force.next_expiry(),
+            self.retry_at,
+            online,
+        ];
+        timers.into_iter().flatten().min()
+    }
+}
+
+fn publish(id: &AgentId, channel: Up, payload: Vec<u8>, retain: bool) -> Publish {
+    Publish { topic: Topic::Up(id.clone(), channel).to_string(), payload, retain }
+}

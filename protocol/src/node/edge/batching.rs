@@ -1,0 +1,296 @@
+//! Readings on their way into the queue: gathered, encoded once, and committed in groups.
+
+use crate::ids::StreamId;
+use crate::queue::{Append, AppendPart, Rows, SourcePosition};
+use crate::reading::Readings;
+use crate::rng::Rng;
+use crate::time::{Monotonic, Now, Wall};
+use crate::wire::CLOCK_MAX;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The most readings that wait for a commit before sources have to.
+const WAITING_READINGS_MAX: usize = 8192;
+/// The most bytes that do.
+const WAITING_BYTES_MAX: usize = 1 << 20;
+/// With this share of either waiting, a commit does not wait for its time.
+const HURRY_DIVISOR: usize = 4;
+/// The most sensors whose last time is remembered; one more begins a new clock.
+const SENSORS_MAX: usize = 10_000;
+
+/// A segment that begins with a part, if one does, and the part's rows.
+type PartShape = (Option<(StreamId, u16)>, u64);
+
+/// An append that is done.
+pub(super) struct Done {
+    pub(super) parts: Vec<PartShape>,
+    pub(super) tickets: Vec<u64>,
+}
+
+#[derive(Debug)]
+struct Committing {
+    append: Arc<Append>,
+    tickets: Vec<u64>,
+    /// After a fault: when to try again.
+    retry_at: Option<Monotonic>,
+}
+
+/// The last time of a sensor: as given, and as kept.
+#[derive(Debug, Clone, Copy)]
+struct LastTime {
+    given: Wall,
+    kept: Wall,
+}
+
+#[derive(Debug)]
+pub(super) struct Batching {
+    rng: Rng,
+    commit_every: Duration,
+    /// The stream of this opening, minted with its first reading.
+    stream: Option<StreamId>,
+    clock: u16,
+    times: BTreeMap<String, LastTime>,
+    waiting: Append,
+    tickets: Vec<u64>,
+    readings: usize,
+    bytes: usize,
+    committing: Option<Committing>,
+    last_commit: Option<Monotonic>,
+    moved_times: u64,
+}
+
+impl Batching {
+    /// `last_clock` is that of the queue's newest segment: this opening's is the next.
+    pub(super) fn new(seed: u64, last_clock: Option<u16>, commit_every: Duration) -> Self {
+        let mut rng = Rng::new(seed);
+        let clocks = u64::from(CLOCK_MAX) + 1;
+        // The clock of a new file is drawn, so that a replaced disk does not repeat the old one's points.
+        let drawn = u16::try_from(rng.below(clocks)).unwrap_or(0);
+        Self {
+            rng,
+            commit_every,
+            stream: None,
+            clock: last_clock.map_or(drawn, next_clock),
+            times: BTreeMap::new(),
+            waiting: Append::default(),
+            tickets: Vec::new(),
+            readings: 0,
+            bytes: 0,
+            committing: None,
+            last_commit: None,
+            moved_times: 0,
+        }
+    }
+
+    pub(super) const fn has_room(&self) -> bool {
+        self.readings < WAITING_READINGS_MAX && self.bytes < WAITING_BYTES_MAX
+    }
+
+    /// Readings that have no number yet.
+    pub(super) fn waiting_readings(&self) -> u64 {
+        let committing = self.committing.iter().flat_map(|c| &c.append.parts).map(|part| part.rows.len() as u64);
+        self.readings as u64 + committing.sum::<u64>()
+    }
+
+    /// Their bytes.
+    pub(super) fn waiting_bytes(&self) -> u64 {
+        let committing = self.committing.iter().flat_map(|c| &c.append.parts).map(|part| part.rows.bytes() as u64);
+        self.bytes as u64 + committing.sum::<u64>()
+    }
+
+    /// How many readings had the same time as the one before of their sensor, and were moved by a microsecond.
+    pub(super) const fn moved_times(&self) -> u64 {
+        self.moved_times
+    }
+
+    pub(super) fn add(&mut self, ticket: u64, mut readings: Readings, position: Option<SourcePosition>) {
+        for index in 0..readings.len() {
+            let Some(reading) = readings.get(index) else { break };
+            let (sensor, given) = (reading.sensor(), reading.ts());
+            let kept = self.keep_time(sensor, given);
+            if kept != given {
+                self.moved_times += 1;
+                readings.set_ts(index, kept);
+            }
+            if let Some(reading) = readings.get(index) {
+                self.append_row(kept, |out| reading.write_json(out));
+            }
+        }
+        if let Some(position) = position {
+            self.waiting.positions.retain(|known| known.source != position.source);
+            self.waiting.positions.push(position);
+        }
+        self.tickets.push(ticket);
+    }
+
+    /// Within one clock a sensor's times only grow, so that no two of its readings are the same point. An equal time is
+    /// moved; an earlier one begins a new clock.
+    fn keep_time(&mut self, sensor: &str, given: Wall) -> Wall {
+        let known = self.times.len();
+        match self.times.get_mut(sensor) {
+            Some(last) if given >= last.given => {
+                let kept = given.max(last.kept + Duration::from_micros(1)).min(Wall::MAX);
+                *last = LastTime { given, kept };
+                return kept;
+            }
+            Some(_) => self.begin_clock(),
+            None if known >= SENSORS_MAX => self.begin_clock(),
+            None => {}
+        }
+        self.times.insert(sensor.to_owned(), LastTime { given, kept: given });
+        given
+    }
+
+    fn begin_clock(&mut self) {
+        self.clock = next_clock(self.clock);
+        self.times.clear();
+        if let Some(stream) = self.stream {
+            self.begin_part(Some((stream, self.clock)));
+        }
+    }
+
+    fn begin_part(&mut self, segment: Option<(StreamId, u16)>) {
+        self.waiting.parts.push(AppendPart { segment, rows: Rows::default() });
+    }
+
+    fn append_row(&mut self, ts: Wall, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.stream.is_none() {
+            let stream = StreamId::from_bits(self.rng.next_u64());
+            self.stream = Some(stream);
+            self.begin_part(Some((stream, self.clock)));
+        } else if self.waiting.parts.is_empty() {
+            self.begin_part(None);
+        }
+        if let Some(part) = self.waiting.parts.last_mut() {
+            let before = part.rows.bytes();
+            part.rows.push(ts, write);
+            self.readings += 1;
+            self.bytes += part.rows.bytes() - before;
+        }
+    }
+
+    /// What to commit now, if it is time.
+    pub(super) fn poll_append(&mut self, now: Now) -> Option<Arc<Append>> {
+        if let Some(committing) = &mut self.committing {
+            committing.retry_at.filter(|at| *at <= now.mono)?;
+            committing.retry_at = None;
+            return Some(committing.append.clone());
+        }
+        if self.tickets.is_empty() || !(self.hurries() || self.due().is_none_or(|due| due <= now.mono)) {
+            return None;
+        }
+        let append = Arc::new(std::mem::take(&mut self.waiting));
+        self.readings = 0;
+        self.bytes = 0;
+        self.last_commit = Some(now.mono);
+        let tickets = std::mem::take(&mut self.tickets);
+        self.committing = Some(Committing { append: append.clone(), tickets, retry_at: None });
+        Some(append)
+    }
+
+    /// The append is durable.
+    pub(super) fn appended(&mut self) -> Done {
+        let Some(Committing { append, tickets, .. }) = self.committing.take() else {
+            return Done { parts: Vec::new(), tickets: Vec::new() };
+        };
+        Done { parts: append.parts.iter().map(|part| (part.segment, part.rows.len() as u64)).collect(), tickets }
+    }
+
+    /// The append failed: the same again at `retry_at`.
+    pub(super) fn failed(&mut self, retry_at: Monotonic) {
+        if let Some(committing) = &mut self.committing {
+            committing.retry_at = Some(retry_at);
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Monotonic> {
+        match &self.committing {
+            Some(committing) => committing.retry_at,
+            None if self.tickets.is_empty() => None,
+            None => self.due(),
+        }
+    }
+
+    fn due(&self) -> Option<Monotonic> {
+        self.last_commit.map(|last| last + self.commit_every)
+    }
+
+    const fn hurries(&self) -> bool {
+        self.readings >= WAITING_READINGS_MAX / HURRY_DIVISOR || self.bytes >= WAITING_BYTES_MAX / HURRY_DIVISOR
+    }
+}
+
+const fn next_clock(clock: u16) -> u16 {
+    if clock >= CLOCK_MAX { 0 } else { clock + 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::Value;
+
+    fn readings(times: &[i64]) -> Readings {
+        let mut readings = Readings::new();
+        for us in times {
+            readings.push(Wall::from_us(*us), "s", "road", &[("speed_kmh", Value::Number(1.0))]).unwrap();
+        }
+        readings
+    }
+
+    fn now(ms: u64) -> Now {
+        Now { mono: Monotonic::from_us(ms * 1000), wall: Wall::MIN }
+    }
+
+    fn times(append: &Append) -> Vec<(Option<u16>, Vec<i64>)> {
+        let part = |p: &AppendPart| (p.segment.map(|s| s.1), p.rows.iter().map(|(ts, _)| ts.us()).collect());
+        append.parts.iter().map(part).collect()
+    }
+
+    #[test]
+    fn equal_times_are_moved_and_backward_steps_begin_a_clock() {
+        let mut batching = Batching::new(1, Some(998), Duration::ZERO);
+        batching.add(1, readings(&[5, 5, 5, 6, 100, 50, 60]), None);
+        let append = batching.poll_append(now(0)).unwrap();
+        assert_eq!(times(&append), vec![(Some(999), vec![5, 6, 7, 8, 100]), (Some(0), vec![50, 60])]);
+        assert_eq!(batching.moved_times(), 3);
+        let text = append.parts[0].rows.iter().nth(1).map(|(_, json)| String::from_utf8_lossy(json).into_owned());
+        assert!(text.unwrap().starts_with("{\"ts_us\":6,"), "the moved time is the one that is written");
+    }
+
+    #[test]
+    fn a_first_reading_is_committed_at_once_and_the_next_ones_together() {
+        let mut batching = Batching::new(1, None, Duration::from_millis(50));
+        batching.add(1, readings(&[1]), None);
+        assert!(batching.poll_append(now(0)).is_some());
+        batching.add(2, readings(&[2]), None);
+        assert!(batching.poll_append(now(1)).is_none(), "one commit at a time");
+        assert_eq!(batching.appended().tickets, [1]);
+        assert!(batching.poll_append(now(2)).is_none(), "gathering");
+        assert_eq!(batching.poll_timeout(), Some(now(50).mono));
+        batching.add(3, readings(&[3]), None);
+        assert_eq!(times(&batching.poll_append(now(50)).unwrap()), vec![(None, vec![2, 3])]);
+        assert_eq!(batching.appended().tickets, [2, 3]);
+    }
+
+    #[test]
+    fn a_failed_append_is_asked_for_again() {
+        let mut batching = Batching::new(1, None, Duration::ZERO);
+        batching.add(1, readings(&[1]), None);
+        let append = batching.poll_append(now(0)).unwrap();
+        batching.failed(now(1000).mono);
+        assert!(batching.poll_append(now(999)).is_none());
+        assert_eq!(batching.poll_append(now(1000)), Some(append));
+        assert!(batching.poll_append(now(1001)).is_none());
+    }
+
+    #[test]
+    fn a_full_buffer_makes_sources_wait() {
+        let mut batching = Batching::new(1, None, Duration::from_secs(9));
+        batching.last_commit = Some(Monotonic::ZERO);
+        batching.add(1, readings(&(0..8192).collect::<Vec<_>>()), None);
+        assert!(!batching.has_room());
+        assert!(batching.poll_append(now(1)).is_some(), "a full buffer does not wait for its time");
+        assert!(batching.has_room());
+    }
+}

@@ -1,0 +1,71 @@
+//! What an agent can tell of itself.
+
+use super::EdgeNode;
+use crate::delivery::ranges::Range;
+use crate::ids::Seq;
+use crate::queue::{QueueFault, QueueUsage};
+use crate::wire::{Decision, State};
+
+/// An agent at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EdgeSnapshot {
+    /// Connected to a broker and subscribed.
+    pub connected: bool,
+    /// The ingester's state, as last heard on this connection; none when nothing was heard.
+    pub state: Option<State>,
+    /// How full the queue is.
+    pub usage: QueueUsage,
+    /// Readings in the queue that are neither in flight nor acknowledged.
+    pub unsent: u64,
+    /// Readings in flight.
+    pub in_flight: u64,
+    /// Their bytes; never more than the credit, but for a single reading.
+    pub in_flight_bytes: u64,
+    /// Readings acknowledged since the start.
+    pub acknowledged: u64,
+    /// Readings sent more than once since the start.
+    pub resent: u64,
+    /// Ranges that never come, and are not acknowledged yet.
+    pub gaps: Vec<Range>,
+    /// Streams that the hello names.
+    pub streams: usize,
+    /// Bytes that may be in flight.
+    pub credit: u64,
+    /// Numbers above it are the fresh lane, while there is a backlog.
+    pub mark: Option<Seq>,
+    /// The decisions in force.
+    pub in_force: Vec<Decision>,
+    /// Readings whose time was moved by a microsecond, since the start.
+    pub moved_times: u64,
+    /// Messages that made no sense, since the start.
+    pub refused_messages: u64,
+    /// Why the disk does not do what it is asked for.
+    pub fault: Option<QueueFault>,
+}
+
+impl EdgeNode {
+    /// The agent now.
+    #[must_use]
+    pub fn snapshot(&self) -> EdgeSnapshot {
+        let (in_flight, in_flight_bytes) = self.sender.in_flight();
+        let (credit, state) = self.sender.credit();
+        EdgeSnapshot {
+            connected: self.connected,
+            state,
+            usage: self.usage,
+            unsent: self.sender.unsent(),
+            in_flight,
+            in_flight_bytes,
+            acknowledged: self.acknowledged,
+            resent: self.sender.resent(),
+            gaps: self.sender.gaps().iter().collect(),
+            streams: self.sender.open_streams().len(),
+            credit,
+            mark: self.sender.mark(),
+            in_force: self.in_force.iter().cloned().collect(),
+            moved_times: self.batching.moved_times(),
+            refused_messages: self.refused_messages,
+            fault: self.fault.clone(),
+        }
+    }
+}

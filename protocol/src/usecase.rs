@@ -1,0 +1,97 @@
+//! What each kind of sensor adds to the one delivery protocol. A use case is one file with one struct that implements
+//! [`UseCase`], and one line in [`REGISTRY`]. Topics, ingest, storage, averages and simulation go over the registry.
+
+mod power;
+mod road;
+
+pub use power::Power;
+pub use road::{LimitRule, Road};
+
+use crate::reading::Readings;
+use crate::rng::Rng;
+use crate::time::Wall;
+use crate::window::Aggregate;
+use std::fmt::Debug;
+
+/// All use cases. A reading of another kind is stored, and neither averaged nor decided upon.
+pub const REGISTRY: [&dyn UseCase; 2] = [&Road, &Power];
+
+/// The use case named `kind`.
+#[must_use]
+pub fn find(kind: &str) -> Option<&'static dyn UseCase> {
+    REGISTRY.into_iter().find(|usecase| usecase.kind() == kind)
+}
+
+/// A field of a use case.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Field {
+    /// Its name, with its unit: `speed_kmh`.
+    pub name: &'static str,
+    /// Its unit as a person writes it: `km/h`.
+    pub unit: &'static str,
+    /// The smallest value that can be true.
+    pub min: f64,
+    /// The largest value that can be true.
+    pub max: f64,
+    /// Whether it is averaged.
+    pub averaged: bool,
+}
+
+impl Field {
+    /// True when `value` can be true. Others are stored, counted, and steer nothing.
+    #[must_use]
+    pub fn admits(&self, value: f64) -> bool {
+        (self.min..=self.max).contains(&value)
+    }
+}
+
+/// The averages of a closed window that a decision may rest on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Averages {
+    /// When the window began.
+    pub window: Wall,
+    /// Of all agents of the region.
+    pub region: Aggregate,
+    /// Of the agent to whom the decision goes, if it had readings in the window.
+    pub agent: Option<Aggregate>,
+}
+
+/// What the decisions of a use case rest on, and where they go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Steering {
+    /// The field whose averages are looked at; it must be an averaged one.
+    pub field: &'static str,
+    /// The register that is written.
+    pub key: &'static str,
+}
+
+/// What a use case decides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// How long it is in force, in milliseconds.
+    pub ttl_ms: u64,
+    /// What is decided.
+    pub body: serde_json::Value,
+}
+
+/// One kind of sensor.
+pub trait UseCase: Debug + Sync {
+    /// Its name: the `kind` of its readings and the measurement in the database.
+    fn kind(&self) -> &'static str;
+
+    /// Its fields.
+    fn fields(&self) -> &'static [Field];
+
+    /// What decisions rest on and which register they go to; none when nothing is decided.
+    fn steering(&self) -> Option<Steering> {
+        None
+    }
+
+    /// What follows from the averages of a closed window for one agent. `previous` is the body of the decision before.
+    fn decide(&self, _averages: &Averages, _previous: Option<&serde_json::Value>, _rule: &LimitRule) -> Option<Verdict> {
+        None
+    }
+
+    /// Adds one simulated reading of `sensor` at `ts`.
+    fn simulate(&self, sensor: &str, ts: Wall, rng: &mut Rng, into: &mut Readings);
+}
