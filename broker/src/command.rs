@@ -1,0 +1,108 @@
+//! The broker as a command, for its own program and for the all-in-one one.
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    process::ExitCode,
+};
+
+use crate::{
+    broker::run,
+    config::BrokerConfig,
+    error::BrokerError,
+    open_files,
+    settings::{BrokerArgs, Settings},
+};
+
+/// Exit status for settings that cannot be used, as clap's own for bad flags.
+const EXIT_USAGE: u8 = 2;
+
+/// Examples for the end of `--help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  fogline-broker                                listen on 127.0.0.1:1883
+  fogline-broker --listen 127.0.0.1:0           take a free port, named in the ready line
+  fogline-broker --print-config > broker.toml   write the settings in effect to a file
+  fogline-broker --config broker.toml           read them from it
+  mosquitto_sub -q 1 -v -t 'fogline/v1/#'       watch the messages that pass
+
+Flags go before the environment, the environment before the file.
+
+Exit status:
+  0  stopped by SIGTERM or SIGINT
+  1  cannot listen, or the router died
+  2  bad settings";
+
+/// Runs a broker until SIGTERM or SIGINT and gives the exit status: 0 when stopped, 1 when it could not start or died,
+/// 2 for bad settings.
+///
+/// Says on standard output when it is ready; errors go to standard error.
+pub async fn execute(args: BrokerArgs) -> ExitCode {
+    let print_only = args.print_config;
+    let outcome = match args.resolve() {
+        Ok(config) if print_only => print(&config),
+        Ok(config) => serve(config).await,
+        Err(errors) => Err(BrokerError::from(errors).into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            exit_code(&error)
+        }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    match error.downcast_ref::<BrokerError>() {
+        Some(BrokerError::Settings(_)) => ExitCode::from(EXIT_USAGE),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn print(config: &BrokerConfig) -> anyhow::Result<()> {
+    let text = toml::to_string(&Settings::from(config))?;
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+async fn serve(config: BrokerConfig) -> anyhow::Result<()> {
+    open_files::allow(config.max_connections);
+    let stopped = stop_signal()?;
+    run(config, stopped, say_ready).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn say_ready(address: SocketAddr) {
+    tracing::info!(%address, "ready");
+    let mut stdout = io::stdout().lock();
+    // A closed standard output is no reason to stop carrying messages.
+    if let Err(error) = writeln!(stdout, "fogline-broker ready on {address}").and_then(|()| stdout.flush()) {
+        tracing::warn!(%error, "cannot say on standard output that the broker is ready");
+    }
+}
+
+/// Completes at the first SIGTERM or SIGINT after this call.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
+            _ = interrupt.recv() => tracing::info!("stopping: SIGINT"),
+        }
+    })
+}
+
+/// Completes at the first Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::warn!(%error, "cannot listen for Ctrl-C");
+            std::future::pending::<()>().await;
+        }
+    })
+}

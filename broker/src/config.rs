@@ -1,0 +1,166 @@
+//! The broker's configuration, complete and checked.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    ops::RangeInclusive,
+    time::Duration,
+};
+
+use crate::error::ConfigErrors;
+
+/// What ingesters subscribe. Filters at or below it (`fogline/v1/north/+/up/#`) have the large log too; broader ones
+/// (`fogline/v1/#`, as typed to watch along) have a small one.
+pub const INGEST_FILTER: &str = "fogline/v1/+/+/up/#";
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// The router reserves a slot of some hundred bytes for each connection at the start.
+const MAX_CONNECTIONS: RangeInclusive<usize> = 2..=100_000;
+/// A batch is at most 48 KiB, so anything smaller would cut off agents; MQTT itself ends at 256 MiB.
+const MAX_PAYLOAD_BYTES: RangeInclusive<usize> = 50 * KIB..=16 * MIB;
+/// rumqttd panics below 1 KiB.
+const SEGMENT_BYTES: RangeInclusive<usize> = KIB..=64 * MIB;
+/// With a single segment, a full one is dropped before its subscriber has read it.
+const SEGMENT_COUNT: RangeInclusive<usize> = 2..=1024;
+/// Shorter loads an idle machine, longer finds a dead router late.
+const WATCHDOG_INTERVAL: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(60);
+/// Shorter takes a busy moment for death.
+const WATCHDOG_DEADLINE: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(600);
+
+/// How a broker listens, what it keeps, and how it is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerConfig {
+    /// Where to listen: a loopback address. Port 0 takes a free one. Default `127.0.0.1:1883`.
+    pub listen: SocketAddr,
+    /// Connections at the same time, 2 to 100,000; one is the watchdog's. Give twice what is expected: reconnecting
+    /// agents hold two for a moment, and at the limit the stock listener fails as a whole. Default 20,000.
+    pub max_connections: usize,
+    /// Largest packet accepted, in bytes, 50 KiB to 16 MiB; a client that sends more is disconnected. Default 64 KiB.
+    pub max_payload_bytes: usize,
+    /// Size of a segment of a filter's log, in bytes, at least 1 KiB. The log of every filter ever subscribed stays in
+    /// memory: with the defaults about 100 KB for each of 1,000 agents that get short messages equally often. It can be
+    /// twenty times that for an agent that seldom gets one between many to others, because each message keeps the whole
+    /// 10 KiB buffer that it came in with; smaller segments lower both. Default 16 KiB.
+    pub segment_bytes: usize,
+    /// Segments of a filter's log, at least 2. A subscriber that is behind by more than all but one of them loses the
+    /// oldest messages. Default 2.
+    pub segment_count: usize,
+    /// The same as `segment_bytes`, for [`INGEST_FILTER`]. Default 1 MiB.
+    pub ingest_segment_bytes: usize,
+    /// The same as `segment_count`, for [`INGEST_FILTER`]. Default 8.
+    pub ingest_segment_count: usize,
+    /// Pause between two of the watchdog's round trips, 50 ms to 60 s. Default 3 s.
+    pub watchdog_interval: Duration,
+    /// The broker has failed when no round trip succeeded for this long, 500 ms to 600 s. Must outlast a storm of
+    /// reconnecting agents: about 1 s for every 800 of them. Default 30 s.
+    pub watchdog_deadline: Duration,
+}
+
+impl Default for BrokerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 1883)),
+            max_connections: 20_000,
+            max_payload_bytes: 64 * KIB,
+            segment_bytes: 16 * KIB,
+            segment_count: 2,
+            ingest_segment_bytes: MIB,
+            ingest_segment_count: 8,
+            watchdog_interval: Duration::from_secs(3),
+            watchdog_deadline: Duration::from_secs(30),
+        }
+    }
+}
+
+impl BrokerConfig {
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// All settings that are out of their range, together.
+    pub fn check(&self) -> Result<(), ConfigErrors> {
+        ConfigErrors::check(self.problems())
+    }
+
+    pub(crate) fn problems(&self) -> Vec<String> {
+        [
+            self.exposed(),
+            outside("max_connections", &self.max_connections, &MAX_CONNECTIONS),
+            outside("max_payload_bytes", &self.max_payload_bytes, &MAX_PAYLOAD_BYTES),
+            outside("segment_bytes", &self.segment_bytes, &SEGMENT_BYTES),
+            outside("segment_count", &self.segment_count, &SEGMENT_COUNT),
+            outside("ingest_segment_bytes", &self.ingest_segment_bytes, &SEGMENT_BYTES),
+            outside("ingest_segment_count", &self.ingest_segment_count, &SEGMENT_COUNT),
+            outside_ms("watchdog_interval_ms", self.watchdog_interval, &WATCHDOG_INTERVAL),
+            outside_ms("watchdog_deadline_ms", self.watchdog_deadline, &WATCHDOG_DEADLINE),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn exposed(&self) -> Option<String> {
+        let ip = self.listen.ip();
+        (!ip.is_loopback()).then(|| {
+            format!(
+                "listen: {ip} can be reached from other machines, and anybody there could read and write every topic, \
+                 and stop the broker; use 127.0.0.1:{port} or [::1]:{port}",
+                port = self.listen.port()
+            )
+        })
+    }
+}
+
+fn outside<T: PartialOrd + std::fmt::Display>(name: &str, value: &T, range: &RangeInclusive<T>) -> Option<String> {
+    (!range.contains(value))
+        .then(|| format!("{name}: {value} is out of range; give {} to {}", range.start(), range.end()))
+}
+
+fn outside_ms(name: &str, value: Duration, range: &RangeInclusive<Duration>) -> Option<String> {
+    outside(name, &value.as_millis(), &(range.start().as_millis()..=range.end().as_millis()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(BrokerConfig::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn all_problems_are_reported_together() {
+        let config = BrokerConfig {
+            listen: "0.0.0.0:1883".parse().unwrap(),
+            max_connections: 0,
+            segment_bytes: 1023,
+            segment_count: 1,
+            watchdog_deadline: Duration::ZERO,
+            ..BrokerConfig::default()
+        };
+        let errors = config.check().unwrap_err();
+        let names: Vec<_> = errors.problems().iter().map(|p| p.split(':').next().unwrap()).collect();
+        assert_eq!(names, ["listen", "max_connections", "segment_bytes", "segment_count", "watchdog_deadline_ms"]);
+    }
+
+    #[test]
+    fn only_loopback_addresses_are_accepted() {
+        for (listen, accepted) in [
+            ("127.0.0.1:0", true),
+            ("127.9.9.9:1883", true),
+            ("[::1]:1883", true),
+            ("[::]:1883", false),
+            ("10.0.0.1:1883", false),
+        ] {
+            let config = BrokerConfig { listen: listen.parse().unwrap(), ..BrokerConfig::default() };
+            assert_eq!(config.check().is_ok(), accepted, "{listen}");
+        }
+    }
+
+    #[test]
+    fn an_exposed_address_is_refused_with_the_remedy() {
+        let config = BrokerConfig { listen: "0.0.0.0:1884".parse().unwrap(), ..BrokerConfig::default() };
+        assert!(config.check().unwrap_err().to_string().contains("use 127.0.0.1:1884"));
+    }
+}

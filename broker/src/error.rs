@@ -1,0 +1,90 @@
+//! What can go wrong, named for what the caller can do about it.
+
+use std::{fmt, io, net::SocketAddr, time::Duration};
+
+/// Why a broker did not start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrokerError {
+    /// The settings cannot be used: correct them, all at once.
+    #[error(transparent)]
+    Settings(#[from] ConfigErrors),
+    /// The address is taken or not this machine's: free it, or choose another.
+    #[error("cannot listen on {address}: {source}; stop what uses it, or choose another address with --listen")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system gave no threads: free resources and try again.
+    #[error("cannot start the broker's threads: {0}")]
+    Threads(#[source] io::Error),
+    /// The broker listened, but carried no message in time: look at the last reason, and try again.
+    #[error("the broker on {address} carried no message within {waited:?} of its start; last attempt: {last}")]
+    NotReady {
+        /// Where it listened.
+        address: SocketAddr,
+        /// How long it was given.
+        waited: Duration,
+        /// Why the last round trip failed.
+        last: String,
+    },
+    /// The broker was ready and then died: start a new one.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+/// Why a running broker can no longer serve. In every case the remedy is a new broker: rumqttd cannot be mended in place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The router thread panicked: connections are accepted, and never answered.
+    #[error("the router died ({0}); the broker must be restarted")]
+    Router(String),
+    /// The listener ended, or panics at every new connection.
+    #[error("the listener died ({0}); the broker must be restarted")]
+    Listener(String),
+    /// No message made its round trip for longer than the watchdog's deadline.
+    #[error(
+        "no message made its round trip through the broker for {silent_for:?} (last attempt: {last}): \
+         its router or listener is dead, or connections or open files ran out; the broker must be restarted"
+    )]
+    Unresponsive {
+        /// Time since the first of the failed attempts.
+        silent_for: Duration,
+        /// Why the last attempt failed.
+        last: String,
+    },
+}
+
+/// Everything that is wrong with a set of settings, each with its remedy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors(Vec<String>);
+
+impl ConfigErrors {
+    /// `Ok` if there is nothing to report.
+    pub(crate) fn check(problems: Vec<String>) -> Result<(), Self> {
+        if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
+    }
+
+    /// One sentence for each problem, in the order they were found; never empty.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [only] => write!(f, "bad setting: {only}"),
+            many => {
+                write!(f, "{} bad settings:", many.len())?;
+                many.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConfigErrors {}

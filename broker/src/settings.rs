@@ -1,0 +1,237 @@
+//! Settings as they are given: flags over environment over file over defaults.
+//!
+//! One struct is the flags, the environment and the file at once, so that a setting is described in one place.
+//! Unknown keys in the file are refused. Unknown `FOGLINE_BROKER_*` variables are not: Kubernetes sets some of that
+//! form for a service that is called fogline-broker.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::{config::BrokerConfig, error::ConfigErrors};
+
+/// The settings of a broker, each optional; what they mean is described at [`BrokerConfig`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Address to listen on, loopback only; port 0 takes a free one [default: 127.0.0.1:1883]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "FOGLINE_BROKER_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// Connections at the same time; give twice what is expected [default: 20000]
+    #[arg(long, value_name = "COUNT", env = "FOGLINE_BROKER_MAX_CONNECTIONS")]
+    pub max_connections: Option<usize>,
+    /// Largest packet accepted [default: 65536]
+    #[arg(long, value_name = "BYTES", env = "FOGLINE_BROKER_MAX_PAYLOAD_BYTES")]
+    pub max_payload_bytes: Option<usize>,
+    /// Size of a segment of each subscription filter's log [default: 16384]
+    #[arg(long, value_name = "BYTES", env = "FOGLINE_BROKER_SEGMENT_BYTES")]
+    pub segment_bytes: Option<usize>,
+    /// Segments of each subscription filter's log [default: 2]
+    #[arg(long, value_name = "COUNT", env = "FOGLINE_BROKER_SEGMENT_COUNT")]
+    pub segment_count: Option<usize>,
+    /// Size of a segment of the ingesters' log [default: 1048576]
+    #[arg(long, value_name = "BYTES", env = "FOGLINE_BROKER_INGEST_SEGMENT_BYTES")]
+    pub ingest_segment_bytes: Option<usize>,
+    /// Segments of the ingesters' log [default: 8]
+    #[arg(long, value_name = "COUNT", env = "FOGLINE_BROKER_INGEST_SEGMENT_COUNT")]
+    pub ingest_segment_count: Option<usize>,
+    /// Pause between two checks that a message makes its round trip [default: 3000]
+    #[arg(long, value_name = "MILLISECONDS", env = "FOGLINE_BROKER_WATCHDOG_INTERVAL_MS")]
+    pub watchdog_interval_ms: Option<u64>,
+    /// End when no message made its round trip for this long [default: 30000]
+    #[arg(long, value_name = "MILLISECONDS", env = "FOGLINE_BROKER_WATCHDOG_DEADLINE_MS")]
+    pub watchdog_deadline_ms: Option<u64>,
+}
+
+/// The command line of a broker.
+#[derive(Debug, Clone, Default, Args)]
+#[non_exhaustive]
+pub struct BrokerArgs {
+    /// The settings given as flags or in the environment.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Read settings from this TOML file; flags and environment go before it
+    #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Print the settings in effect, as such a file, and exit
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+impl BrokerArgs {
+    /// The configuration in effect.
+    ///
+    /// # Errors
+    /// All that is wrong with the file and with the values, together, each with its remedy.
+    pub fn resolve(self) -> Result<BrokerConfig, ConfigErrors> {
+        let mut problems = Vec::new();
+        let file = self.config.map(|path| read(&path, &mut problems)).unwrap_or_default();
+        let config = self.settings.or(file).over(BrokerConfig::default());
+        problems.extend(config.problems());
+        ConfigErrors::check(problems)?;
+        Ok(config)
+    }
+}
+
+impl Settings {
+    /// Each of these settings, or the other's where it is not given.
+    fn or(self, other: Self) -> Self {
+        Self {
+            listen: self.listen.or(other.listen),
+            max_connections: self.max_connections.or(other.max_connections),
+            max_payload_bytes: self.max_payload_bytes.or(other.max_payload_bytes),
+            segment_bytes: self.segment_bytes.or(other.segment_bytes),
+            segment_count: self.segment_count.or(other.segment_count),
+            ingest_segment_bytes: self.ingest_segment_bytes.or(other.ingest_segment_bytes),
+            ingest_segment_count: self.ingest_segment_count.or(other.ingest_segment_count),
+            watchdog_interval_ms: self.watchdog_interval_ms.or(other.watchdog_interval_ms),
+            watchdog_deadline_ms: self.watchdog_deadline_ms.or(other.watchdog_deadline_ms),
+        }
+    }
+
+    fn over(self, base: BrokerConfig) -> BrokerConfig {
+        BrokerConfig {
+            listen: self.listen.unwrap_or(base.listen),
+            max_connections: self.max_connections.unwrap_or(base.max_connections),
+            max_payload_bytes: self.max_payload_bytes.unwrap_or(base.max_payload_bytes),
+            segment_bytes: self.segment_bytes.unwrap_or(base.segment_bytes),
+            segment_count: self.segment_count.unwrap_or(base.segment_count),
+            ingest_segment_bytes: self.ingest_segment_bytes.unwrap_or(base.ingest_segment_bytes),
+            ingest_segment_count: self.ingest_segment_count.unwrap_or(base.ingest_segment_count),
+            watchdog_interval: self.watchdog_interval_ms.map_or(base.watchdog_interval, Duration::from_millis),
+            watchdog_deadline: self.watchdog_deadline_ms.map_or(base.watchdog_deadline, Duration::from_millis),
+        }
+    }
+}
+
+impl From<&BrokerConfig> for Settings {
+    fn from(config: &BrokerConfig) -> Self {
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).ok();
+        Self {
+            listen: Some(config.listen),
+            max_connections: Some(config.max_connections),
+            max_payload_bytes: Some(config.max_payload_bytes),
+            segment_bytes: Some(config.segment_bytes),
+            segment_count: Some(config.segment_count),
+            ingest_segment_bytes: Some(config.ingest_segment_bytes),
+            ingest_segment_count: Some(config.ingest_segment_count),
+            watchdog_interval_ms: ms(config.watchdog_interval),
+            watchdog_deadline_ms: ms(config.watchdog_deadline),
+        }
+    }
+}
+
+/// What can be read of a file; what cannot is added to `problems`.
+fn read(path: &Path, problems: &mut Vec<String>) -> Settings {
+    let place = path.display();
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            problems.push(format!("{place}: {error}; give a readable file with --config, or leave it out"));
+            return Settings::default();
+        }
+    };
+    parse(&text, |problem| problems.push(format!("{place}: {problem}")))
+}
+
+/// Reads each key by itself, so that one that is wrong does not hide the next.
+fn parse(text: &str, mut report: impl FnMut(String)) -> Settings {
+    let table: toml::Table = match text.parse() {
+        Ok(table) => table,
+        Err(error) => {
+            report(format!("not TOML: {}", error.to_string().trim_end()));
+            return Settings::default();
+        }
+    };
+    table.into_iter().fold(Settings::default(), |known, (key, value)| {
+        match toml::Table::from_iter([(key.clone(), value)]).try_into::<Settings>() {
+            Ok(setting) => known.or(setting),
+            Err(error) => {
+                report(format!("{key}: {}", error.message()));
+                known
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> (Settings, Vec<String>) {
+        let mut problems = Vec::new();
+        let settings = parse(text, |problem| problems.push(problem));
+        (settings, problems)
+    }
+
+    #[test]
+    fn a_file_gives_settings() {
+        let (settings, problems) = parsed("listen = \"127.0.0.1:1884\"\nsegment_count = 3\n");
+        assert_eq!(problems, Vec::<String>::new());
+        let expected =
+            Settings { listen: Some("127.0.0.1:1884".parse().unwrap()), segment_count: Some(3), ..Settings::default() };
+        assert_eq!(settings, expected);
+    }
+
+    #[test]
+    fn every_bad_key_is_reported() {
+        let (settings, problems) = parsed(
+            "listn = \"x\"\nmax_connections = -1\nsegment_bytes = \"16k\"\nsegment_count = 4\nlisten = \"here\"\n",
+        );
+        assert_eq!(settings, Settings { segment_count: Some(4), ..Settings::default() });
+        let mut keys: Vec<_> = problems.iter().map(|problem| problem.split(':').next().unwrap()).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["listen", "listn", "max_connections", "segment_bytes"]);
+        assert!(problems.iter().any(|problem| problem.contains("unknown field `listn`, expected one of `listen`")));
+    }
+
+    #[test]
+    fn a_file_that_is_not_toml_is_reported_with_its_line() {
+        let (_, problems) = parsed("listen = \n");
+        assert!(problems[0].contains("line 1"), "{problems:?}");
+    }
+
+    #[test]
+    fn flags_go_before_the_file_and_the_file_before_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("broker.toml");
+        fs::write(&path, "segment_count = 3\nmax_connections = 50\n").unwrap();
+        let args = BrokerArgs {
+            settings: Settings { segment_count: Some(5), ..Settings::default() },
+            config: Some(path),
+            print_config: false,
+        };
+        let expected = BrokerConfig { segment_count: 5, max_connections: 50, ..BrokerConfig::default() };
+        assert_eq!(args.resolve().unwrap(), expected);
+    }
+
+    #[test]
+    fn problems_of_file_and_values_come_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("broker.toml");
+        fs::write(&path, "bogus = 1\nsegment_count = 0\n").unwrap();
+        let errors = BrokerArgs { config: Some(path), ..BrokerArgs::default() }.resolve().unwrap_err();
+        assert_eq!(errors.problems().len(), 2, "{errors}");
+    }
+
+    #[test]
+    fn a_missing_file_is_reported() {
+        let args = BrokerArgs { config: Some("/nonexistent/broker.toml".into()), ..BrokerArgs::default() };
+        assert!(args.resolve().unwrap_err().to_string().contains("--config"));
+    }
+
+    #[test]
+    fn printed_settings_read_back_as_the_same() {
+        let config = BrokerConfig { segment_count: 9, ..BrokerConfig::default() };
+        let text = toml::to_string(&Settings::from(&config)).unwrap();
+        let (settings, problems) = parsed(&text);
+        assert_eq!((settings.over(BrokerConfig::default()), problems), (config, Vec::new()));
+    }
+}

@@ -1,0 +1,70 @@
+//! The broker inside another program.
+
+use std::net::{SocketAddr, TcpListener};
+
+use fogline_broker::{Broker, BrokerConfig, BrokerError, Failure, run};
+use tokio::{sync::oneshot, time::timeout};
+
+use crate::support::{PATIENCE, client, kill_router, publish};
+
+fn on_a_free_port() -> BrokerConfig {
+    BrokerConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..BrokerConfig::default() }
+}
+
+#[tokio::test]
+async fn it_serves_until_it_is_told_to_stop() {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (ready, is_ready) = oneshot::channel();
+    let running = tokio::spawn(run(on_a_free_port(), async move { stopped.await.unwrap() }, |address| {
+        ready.send(address).unwrap()
+    }));
+    let address = timeout(PATIENCE, is_ready).await.unwrap().unwrap();
+    let (client, mut events) = client("car-1", address);
+    publish(&client, &mut events, "fogline/v1/north/car-1/up/hello", b"{}").await;
+    stop.send(()).unwrap();
+    timeout(PATIENCE, running).await.unwrap().unwrap().unwrap();
+    assert!(events.poll().await.is_err() || events.poll().await.is_err(), "the connection is closed");
+}
+
+#[tokio::test]
+async fn its_port_is_free_again_after_a_stop() {
+    let first = Broker::start(on_a_free_port()).await.unwrap();
+    let listen = first.local_addr();
+    first.stop().await;
+    let second = Broker::start(BrokerConfig { listen, ..BrokerConfig::default() }).await.unwrap();
+    assert_eq!(second.local_addr(), listen);
+}
+
+#[tokio::test]
+async fn a_taken_port_is_an_error() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap();
+    let error = Broker::start(BrokerConfig { listen, ..BrokerConfig::default() }).await.unwrap_err();
+    assert!(matches!(error, BrokerError::Listen { address, .. } if address == listen), "{error}");
+}
+
+#[tokio::test]
+async fn bad_settings_are_an_error() {
+    let error = Broker::start(BrokerConfig { segment_count: 0, ..on_a_free_port() }).await.unwrap_err();
+    assert!(matches!(error, BrokerError::Settings(_)), "{error}");
+}
+
+#[tokio::test]
+async fn the_death_of_one_router_is_reported_and_leaves_the_other_broker_alone() {
+    let dying = Broker::start(on_a_free_port()).await.unwrap();
+    let other = Broker::start(on_a_free_port()).await.unwrap();
+    kill_router(dying.local_addr()).await;
+    let failure = timeout(PATIENCE, dying.failed()).await.unwrap();
+    assert!(matches!(failure, Failure::Router(_)), "{failure}");
+    assert_eq!(dying.failed().await, failure, "it stays failed");
+    let (client, mut events) = client("car-1", other.local_addr());
+    publish(&client, &mut events, "fogline/v1/north/car-1/up/hello", b"{}").await;
+}
+
+#[tokio::test]
+async fn it_listens_on_ipv6_too() {
+    let listen = "[::1]:0".parse().unwrap();
+    if TcpListener::bind("[::1]:0").is_ok() {
+        Broker::start(BrokerConfig { listen, ..BrokerConfig::default() }).await.unwrap();
+    }
+}
