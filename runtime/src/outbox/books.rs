@@ -1,0 +1,164 @@
+//! The counters and segments, in memory as they are in the file: what would cost a scan to find out.
+//!
+//! A transaction works on a copy, stores it, and the copy takes the place of the original once the commit is durable.
+
+use super::error::Fault;
+use fogline_protocol::delivery::ranges::Range;
+use fogline_protocol::ids::{SEQ_MAX, Seq, StreamId};
+use fogline_protocol::queue::{QueueUsage, Segment};
+use fogline_protocol::time::Wall;
+use rusqlite::{Connection, OptionalExtension, Row};
+
+/// What is known of a queue without looking at its readings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Books {
+    /// How often the file was opened.
+    pub(super) opening: u64,
+    /// The number of the next reading.
+    pub(super) next: Seq,
+    /// Readings up to this number are freed or dropped.
+    pub(super) gone: Seq,
+    /// Rows above `gone`.
+    pub(super) readings: u64,
+    /// Bytes of their bodies.
+    pub(super) bytes: u64,
+    /// Readings dropped since the file was made.
+    pub(super) dropped: u64,
+    /// In the order of `first`. Only the number of openings and clock steps within one backlog bounds them.
+    pub(super) segments: Vec<Segment>,
+    /// Rows up to this number are deleted from the file; those from here to `gone` wait for it. Not kept in the file.
+    pub(super) deleted: Seq,
+}
+
+impl Books {
+    /// Reads and checks what the file says.
+    pub(super) fn read(conn: &Connection) -> Result<Self, Fault> {
+        let sql = "SELECT opening, next, gone, readings, bytes, dropped FROM counters WHERE id = 1";
+        let books = conn.query_row(sql, [], Self::from_row).optional()?;
+        let mut books = books.ok_or(Fault::Inconsistent("its counters are missing"))?;
+        books.segments = read_segments(conn)?;
+        let first: Option<Seq> = conn.query_row("SELECT min(seq) FROM readings", [], |row| row.get(0))?;
+        books.deleted = first.map_or(books.gone, |seq| books.gone.min(seq.saturating_sub(1)));
+        books.check(conn)?;
+        Ok(books)
+    }
+
+    fn from_row(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
+        Ok(Self {
+            opening: row.get(0)?,
+            next: row.get(1)?,
+            gone: row.get(2)?,
+            readings: row.get(3)?,
+            bytes: row.get(4)?,
+            dropped: row.get(5)?,
+            segments: Vec::new(),
+            deleted: 0,
+        })
+    }
+
+    /// What the counters say must fit the ends of the table; looking at more would take a scan.
+    fn check(&self, conn: &Connection) -> Result<(), Fault> {
+        let newest: Option<Seq> = conn.query_row("SELECT max(seq) FROM readings", [], |row| row.get(0))?;
+        let sound = (1..=SEQ_MAX + 1).contains(&self.next)
+            && self.gone < self.next
+            && newest.is_none_or(|seq| seq < self.next)
+            && (self.readings > 0) == newest.is_some_and(|seq| seq > self.gone)
+            && self.readings <= self.next - 1 - self.gone;
+        if sound { Ok(()) } else { Err(Fault::Inconsistent("its counters do not fit its readings")) }
+    }
+
+    /// Writes the counters; segments are written where they change.
+    pub(super) fn store(&self, conn: &Connection) -> Result<(), Fault> {
+        let sql = "UPDATE counters SET opening = ?1, next = ?2, gone = ?3, readings = ?4, bytes = ?5, dropped = ?6";
+        let values = (self.opening, self.next, self.gone, self.readings, self.bytes, self.dropped);
+        conn.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    /// Counts one reading of `bytes` less, and everything up to `seq` as gone.
+    pub(super) fn take_away(&mut self, seq: Seq, readings: u64, bytes: u64) -> Result<(), Fault> {
+        let left = self.readings.checked_sub(readings).zip(self.bytes.checked_sub(bytes));
+        let (readings_left, bytes_left) =
+            left.ok_or(Fault::Inconsistent("the counters of the queue do not fit its readings: it is damaged"))?;
+        (self.gone, self.readings, self.bytes) = (seq, readings_left, bytes_left);
+        Ok(())
+    }
+
+    /// From the next reading on, readings belong to this stream and clock.
+    pub(super) fn begin_segment(&mut self, conn: &Connection, stream: StreamId, clock: u16) -> Result<(), Fault> {
+        let segment = Segment { first: self.next, stream, clock };
+        let sql = "INSERT OR REPLACE INTO segment (first, stream, clock) VALUES (?1, ?2, ?3)";
+        conn.prepare_cached(sql)?.execute((segment.first, stream.to_string(), clock))?;
+        // One without a reading gives way.
+        self.segments.retain(|known| known.first < segment.first);
+        self.segments.push(segment);
+        Ok(())
+    }
+
+    /// Forgets the segments before the first that still has a reading or a gap; never the newest. One behind it stays
+    /// even when it is empty: else the numbers that were its would seem to belong to the segment before it.
+    pub(super) fn forget_segments(&mut self, conn: &Connection) -> Result<(), Fault> {
+        if self.segments.len() < 2 {
+            return Ok(());
+        }
+        let gap: Option<Seq> = conn.prepare_cached("SELECT min(first) FROM gap")?.query_row([], |row| row.get(0))?;
+        let row = self.oldest(conn)?.map(|(seq, _)| seq);
+        let needed = gap.into_iter().chain(row).min().unwrap_or(self.next);
+        let keep = self.segments.partition_point(|segment| segment.first <= needed).max(1) - 1;
+        if keep > 0 {
+            self.segments.drain(..keep);
+            let first = self.segments.first().map_or(0, |segment| segment.first);
+            conn.prepare_cached("DELETE FROM segment WHERE first < ?1")?.execute([first])?;
+        }
+        Ok(())
+    }
+
+    /// `range`, cut where segments begin.
+    pub(super) fn pieces(&self, range: Range) -> Vec<Range> {
+        let after = self.segments.partition_point(|segment| segment.first <= range.first);
+        let starts = self.segments.iter().skip(after).map(|segment| segment.first).take_while(|at| *at <= range.last);
+        let mut pieces = Vec::new();
+        let mut first = range.first;
+        for start in starts {
+            pieces.push(Range::new(first, start - 1));
+            first = start;
+        }
+        pieces.push(Range::new(first, range.last));
+        pieces
+    }
+
+    /// True when a segment begins with `seq`.
+    pub(super) fn begins_at(&self, seq: Seq) -> bool {
+        self.segments.binary_search_by_key(&seq, |segment| segment.first).is_ok()
+    }
+
+    /// The oldest reading: its number and time.
+    pub(super) fn oldest(&self, conn: &Connection) -> Result<Option<(Seq, Wall)>, Fault> {
+        if self.readings == 0 {
+            return Ok(None);
+        }
+        let sql = "SELECT seq, ts_us FROM readings WHERE seq > ?1 ORDER BY seq LIMIT 1";
+        let oldest = conn
+            .prepare_cached(sql)?
+            .query_row([self.gone], |row| Ok((row.get(0)?, Wall::from_us(row.get(1)?))))
+            .optional()?;
+        Ok(oldest)
+    }
+
+    /// How full the queue is.
+    pub(super) fn usage(&self, conn: &Connection) -> Result<QueueUsage, Fault> {
+        let oldest = self.oldest(conn)?.map(|(_, time)| time);
+        Ok(QueueUsage { readings: self.readings, bytes: self.bytes, oldest, dropped: self.dropped })
+    }
+}
+
+fn read_segments(conn: &Connection) -> Result<Vec<Segment>, Fault> {
+    let mut statement = conn.prepare("SELECT first, stream, clock FROM segment ORDER BY first")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?)))?;
+    rows.map(|row| {
+        let (first, stream, clock) = row?;
+        let stream = stream.parse().map_err(|_| Fault::Inconsistent("a segment has no stream id"))?;
+        Ok(Segment { first, stream, clock })
+    })
+    .collect()
+}

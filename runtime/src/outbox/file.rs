@@ -1,0 +1,173 @@
+//! The file itself: made whole or not at all, looked at before it is touched, and opened.
+
+use super::books::Books;
+use super::error::{Fault, NO_SQLITE, OutboxError};
+use super::lock::with_suffix;
+use super::{OutboxConfig, Synchronous};
+use rusqlite::{Connection, OpenFlags};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The layout of `schema.sql`, in the header of the file as `user_version`.
+pub(super) const SCHEMA_VERSION: u32 = 1;
+/// Marks an SQLite file as a queue of Fogline, in its header as `application_id`: "FogQ".
+pub(super) const APPLICATION_ID: u32 = u32::from_be_bytes(*b"FogQ");
+
+const SCHEMA: &str = include_str!("schema.sql");
+/// What SQLite writes at the beginning of its files.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// The header of an SQLite file.
+const HEADER_BYTES: usize = 100;
+/// Files up to this size are checked page by page when they are opened (some 20 ms); larger ones would take too long to
+/// open, and damage in them is found when the page is read.
+const CHECKED_WHOLE_BYTES: u64 = 16 << 20;
+/// SQLite's cache. Small, because an agent is to run in 16 MB; large enough for the pages of one transaction.
+const CACHE_KIB: u32 = 1536;
+/// Small pages, because a commit of few readings writes mostly pages that it changes little. At 1,000 readings/s in commits
+/// of 50 ms, 4 KiB write 7.5 bytes per byte of payload, 2 KiB 5.5 and 1 KiB 3.9, but at 1 KiB appending takes half as much
+/// processor time again.
+const PAGE_BYTES: u32 = 2048;
+/// Pages in the write ahead log before they are written back. Each page is written back once however often it was logged
+/// since, so a larger log wears the disk less; this one is 6 MB.
+const CHECKPOINT_PAGES: u32 = 3000;
+/// What the log may keep of the disk after a checkpoint. Kept rather than given back, so that a full disk leaves the
+/// queue room for the transactions that free readings.
+const LOG_KEPT_BYTES: u32 = 8 << 20;
+/// How long to wait for a process that looks into the queue: it holds SQLite's locks for milliseconds.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// Makes an empty queue at `path`, whole or not at all: under another name first.
+pub(super) fn create(path: &Path) -> Result<(), OutboxError> {
+    let log = with_suffix(path, "-wal");
+    if log.exists() {
+        let what = format!("the file is gone, but its log {} is still there", log.display());
+        return Err(OutboxError::Damaged { path: path.to_owned(), what });
+    }
+    let system = |error: std::io::Error| OutboxError::system(path, &error);
+    let making = with_suffix(path, ".making");
+    // Left behind by a crash on the way. The lock is held: nobody else is making it.
+    for leftover in [making.clone(), with_suffix(&making, "-journal"), with_suffix(&making, "-wal")] {
+        if leftover.exists() {
+            std::fs::remove_file(leftover).map_err(system)?;
+        }
+    }
+    lay_out(&making).map_err(|error| OutboxError::of(path, &Fault::Sql(error)))?;
+    File::open(&making).and_then(|file| file.sync_all()).map_err(system)?;
+    std::fs::rename(&making, path).map_err(system)?;
+    File::open(folder(path)).and_then(|folder| folder.sync_all()).map_err(system)
+}
+
+fn lay_out(path: &Path) -> Result<(), rusqlite::Error> {
+    let conn = Connection::open(path)?;
+    // Synced once, by the caller, before the file gets its name.
+    conn.execute_batch("PRAGMA synchronous = OFF;")?;
+    conn.execute_batch(&format!("PRAGMA page_size = {PAGE_BYTES}; PRAGMA application_id = {APPLICATION_ID};"))?;
+    conn.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))?;
+    conn.execute_batch("PRAGMA journal_mode = WAL;")?;
+    conn.close().map_err(|(_, error)| error)
+}
+
+fn folder(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Refuses a file that is no queue, a newer one, or a damaged one, without changing it. The lock must be held: closing
+/// a file that SQLite has open elsewhere in this process would end SQLite's locks on it.
+pub(super) fn check(path: &Path) -> Result<(), OutboxError> {
+    let length = check_header(path)?;
+    let conn = read_only(path)?;
+    let result = check_content(&conn, length);
+    result.map_err(|fault| OutboxError::of(path, &fault))
+}
+
+fn check_header(path: &Path) -> Result<u64, OutboxError> {
+    let system = |error: std::io::Error| OutboxError::system(path, &error);
+    let file = File::open(path).map_err(system)?;
+    let length = file.metadata().map_err(system)?.len();
+    let mut header = Vec::with_capacity(HEADER_BYTES);
+    file.take(HEADER_BYTES as u64).read_to_end(&mut header).map_err(system)?;
+    if !header.starts_with(MAGIC) {
+        let found = if length == 0 { "it is empty" } else { NO_SQLITE };
+        return Err(OutboxError::Foreign { path: path.to_owned(), found: found.to_owned() });
+    }
+    check_identity(path, number(&header, 68), number(&header, 60))?;
+    // While the log holds pages the file may rightly be shorter than it says.
+    let logged = std::fs::metadata(with_suffix(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    let whole = u64::from(number(&header, 16) >> 16) * u64::from(number(&header, 28));
+    if !logged && length < whole {
+        let what = format!("it ends after {length} of {whole} bytes");
+        return Err(OutboxError::Damaged { path: path.to_owned(), what });
+    }
+    Ok(length)
+}
+
+/// The big-endian number at `at` of an SQLite header; 0 where the header is cut off.
+fn number(header: &[u8], at: usize) -> u32 {
+    header.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_be_bytes(*bytes))
+}
+
+/// Refuses what another program, or a newer version, has written.
+pub(super) fn check_identity(path: &Path, application: u32, version: u32) -> Result<(), OutboxError> {
+    let path = path.to_owned();
+    if application != APPLICATION_ID {
+        let found = format!("it is an SQLite file of another program (application id {application:#010x})");
+        return Err(OutboxError::Foreign { path, found });
+    }
+    if version > SCHEMA_VERSION {
+        return Err(OutboxError::Newer { path, found: version });
+    }
+    if version < SCHEMA_VERSION {
+        return Err(OutboxError::Damaged { path, what: format!("it says that its layout is {version}") });
+    }
+    Ok(())
+}
+
+fn check_content(conn: &Connection, length: u64) -> Result<(), Fault> {
+    if length <= CHECKED_WHOLE_BYTES {
+        let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if verdict != "ok" {
+            return Err(Fault::Inconsistent("SQLite's check finds broken pages in it"));
+        }
+    }
+    Books::read(conn).map(|_| ())
+}
+
+/// Opens the file to look at it. Never writes to it, not even at the end.
+pub(super) fn read_only(path: &Path) -> Result<Connection, OutboxError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let conn = Connection::open_with_flags(path, flags)?;
+        conn.busy_timeout(BUSY)?;
+        conn.execute_batch("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;")?;
+        Ok(conn)
+    };
+    open().map_err(|error| OutboxError::of(path, &Fault::Sql(error)))
+}
+
+/// Opens the file to work with it.
+pub(super) fn read_write(config: &OutboxConfig) -> Result<Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(&config.path, flags)?;
+    conn.busy_timeout(BUSY)?;
+    let synchronous = match config.synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Normal => "NORMAL",
+    };
+    conn.execute_batch(&format!(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = {synchronous};
+         PRAGMA cache_size = -{CACHE_KIB};
+         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
+         PRAGMA journal_size_limit = {LOG_KEPT_BYTES};
+         PRAGMA temp_store = MEMORY;
+         PRAGMA secure_delete = OFF;
+         PRAGMA cell_size_check = ON;
+         PRAGMA trusted_schema = OFF;"
+    ))?;
+    Ok(conn)
+}

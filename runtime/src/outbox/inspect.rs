@@ -1,0 +1,57 @@
+//! Looking into a queue, of a running agent or a stopped one, without changing it.
+
+use super::books::Books;
+use super::error::{Fault, OutboxError};
+use super::lock::with_suffix;
+use super::{file, lock, state};
+use fogline_protocol::queue::QueueState;
+use rusqlite::Connection;
+use std::path::Path;
+
+/// What a look into a queue shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inspection {
+    /// What the queue holds as of its last commit. `opening` is the newest opening's number, not a new one.
+    pub state: QueueState,
+    /// True when an agent has it open.
+    pub running: bool,
+    /// Readings acknowledged and freed since the file was made.
+    pub acknowledged: u64,
+    /// Bytes that the file and its log take of the disk.
+    pub file_bytes: u64,
+}
+
+/// Looks into the queue at `path`, whether an agent has it open or not. Nothing is written to it.
+///
+/// # Errors
+/// [`OutboxError::Missing`] when there is no such file, [`OutboxError::Foreign`], [`OutboxError::Newer`] or
+/// [`OutboxError::Damaged`] when it is not a queue that this version can read, [`OutboxError::Io`] when it cannot be read.
+pub fn inspect(path: &Path) -> Result<Inspection, OutboxError> {
+    if !path.exists() {
+        return Err(OutboxError::Missing { path: path.to_owned() });
+    }
+    let conn = file::read_only(path)?;
+    let result = read(&conn, path);
+    let state = result.map_err(|fault| OutboxError::of(path, &fault))??;
+    let given = state.next - 1;
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |data| data.len());
+    Ok(Inspection {
+        acknowledged: given.saturating_sub(state.usage.dropped).saturating_sub(state.usage.readings),
+        running: lock::is_held(path),
+        file_bytes: size(path) + size(&with_suffix(path, "-wal")),
+        state,
+    })
+}
+
+/// In one read transaction, so that all that is shown belongs to one commit. The file is asked through SQLite alone: to
+/// close it otherwise would end the locks of an agent in this process.
+fn read(conn: &Connection, path: &Path) -> Result<Result<QueueState, OutboxError>, Fault> {
+    let tx = conn.unchecked_transaction()?;
+    let application = tx.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let version = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if let Err(error) = file::check_identity(path, application, version) {
+        return Ok(Err(error));
+    }
+    let books = Books::read(&tx)?;
+    state::read(&tx, &books).map(Ok)
+}

@@ -1,0 +1,56 @@
+-- The queue of an agent: what was accepted and is not acknowledged yet. A tour of Fogline starts here.
+--
+-- Look into a queue, running or not:  sqlite3 -readonly queue.db 'SELECT * FROM counters'
+--
+-- One transaction per commit of the agent changes these tables together, so after a crash they agree with each other:
+-- readings are in the queue with their source's position, or neither is.
+
+-- A row is a reading: its sequence number, its time (microseconds since the Unix epoch) and itself as JSON, just as it
+-- will travel. Numbers come from counters.next and are never given twice (this does what AUTOINCREMENT would do, in the
+-- page that each commit writes anyway). Rows up to counters.gone are already freed or dropped, and only wait to be deleted,
+-- many at a time: they count for nothing.
+CREATE TABLE readings (
+    seq   INTEGER PRIMARY KEY,
+    ts_us INTEGER NOT NULL,
+    body  TEXT    NOT NULL
+) STRICT;
+
+-- From row `first` on (until the next segment) rows belong to this stream (16 hexadecimal digits) and clock (0 to 999).
+CREATE TABLE segment (
+    first  INTEGER PRIMARY KEY,
+    stream TEXT    NOT NULL,
+    clock  INTEGER NOT NULL
+) STRICT;
+
+-- Numbers that will never be sent, because a bound made the queue drop them, and of which the ingester does not know yet.
+-- Gaps of one segment neither touch nor overlap; none spans two segments.
+CREATE TABLE gap (
+    first INTEGER PRIMARY KEY,
+    last  INTEGER NOT NULL
+) STRICT;
+
+-- How far each source was read, in its own words; committed with the readings up to there.
+CREATE TABLE position (
+    source   TEXT PRIMARY KEY,
+    position TEXT NOT NULL
+) STRICT;
+
+-- The decision in force per key (a speed limit, for example), so that it survives a restart of the agent.
+CREATE TABLE decision (
+    key         TEXT    PRIMARY KEY,
+    received_us INTEGER NOT NULL,
+    decision    TEXT    NOT NULL
+) STRICT;
+
+-- What would otherwise have to be counted: one row, changed by every transaction.
+CREATE TABLE counters (
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    opening  INTEGER NOT NULL,  -- how often the file was opened
+    next     INTEGER NOT NULL,  -- the number of the next reading
+    gone     INTEGER NOT NULL,  -- readings up to this number are freed or dropped
+    readings INTEGER NOT NULL,  -- rows above it
+    bytes    INTEGER NOT NULL,  -- bytes of their bodies
+    dropped  INTEGER NOT NULL   -- readings dropped since the file was made
+) STRICT;
+
+INSERT INTO counters (id, opening, next, gone, readings, bytes, dropped) VALUES (1, 0, 1, 0, 0, 0, 0);

@@ -1,0 +1,16 @@
+//! How a program is told to stop.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Completes at the first SIGTERM or SIGINT. Never completes when the system gives no signal handler, which leaves the
+/// signals their usual effect.
+pub async fn stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        std::future::pending::<()>().await;
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
