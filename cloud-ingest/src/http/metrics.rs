@@ -1,0 +1,76 @@
+//! `GET /metrics`, in Prometheus' text format.
+
+use super::Served;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use fogline_protocol::node::CloudSnapshot;
+use fogline_runtime::link::LinkMetrics;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+pub(super) async fn page(State(served): State<Arc<Served>>) -> impl IntoResponse {
+    let snapshot = served.snapshots.borrow().clone();
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], render(&snapshot, (served.link)()))
+}
+
+/// Name, type, meaning and value of a metric without labels.
+type Metric = (&'static str, &'static str, &'static str, u64);
+
+fn render(snapshot: &CloudSnapshot, link: LinkMetrics) -> String {
+    let mut out = String::new();
+    for (name, kind, help, value) in node_metrics(snapshot).into_iter().chain(link_metrics(link)) {
+        // Writing into a String cannot fail.
+        writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}").ok();
+    }
+    let refused = "fogline_ingest_messages_refused_total";
+    writeln!(out, "# HELP {refused} Messages of agents that were not taken.\n# TYPE {refused} counter").ok();
+    for (reason, count) in &snapshot.counters.refused {
+        writeln!(out, "{refused}{{reason=\"{reason}\"}} {count}").ok();
+    }
+    let build = "fogline_build_info";
+    writeln!(out, "# HELP {build} The program.\n# TYPE {build} gauge").ok();
+    writeln!(out, "{build}{{program=\"fogline-ingest\",version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")).ok();
+    out
+}
+
+fn node_metrics(snapshot: &CloudSnapshot) -> Vec<Metric> {
+    let count = &snapshot.counters;
+    let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let (counter, gauge) = ("counter", "gauge");
+    vec![
+        ("fogline_ingest_messages_total", counter, "Messages of agents.", count.messages),
+        ("fogline_ingest_readings_total", counter, "Readings received, duplicates included.", count.readings),
+        ("fogline_ingest_duplicates_total", counter, "Readings that were received before.", count.duplicates),
+        ("fogline_ingest_stored_total", counter, "Readings written to the store.", count.stored),
+        ("fogline_ingest_dead_letters_total", counter, "Readings that the store refuses for good.", count.dead),
+        ("fogline_ingest_out_of_range_total", counter, "Values that cannot be true: stored, not averaged.", count.out_of_range),
+        ("fogline_ingest_hellos_total", counter, "Hellos of agents.", count.hellos),
+        ("fogline_ingest_acks_total", counter, "Acknowledgements of readings, sent.", count.acks),
+        ("fogline_ingest_commits_total", counter, "Commits to the store.", count.commits),
+        ("fogline_ingest_store_errors_total", counter, "Commits and look-ups that failed and are tried again.", count.store_errors),
+        ("fogline_ingest_decisions_total", counter, "Decisions made.", count.decisions_issued),
+        ("fogline_ingest_decisions_sent_total", counter, "Decisions sent, repeats included.", count.decisions_sent),
+        ("fogline_ingest_decisions_acknowledged_total", counter, "Decisions that their agent answered.", count.decisions_acknowledged),
+        ("fogline_ingest_decisions_outstanding", gauge, "Decisions that are not answered yet.", number(snapshot.outstanding)),
+        ("fogline_ingest_agents", gauge, "Agents in memory.", number(snapshot.agents)),
+        ("fogline_ingest_agents_active", gauge, "Agents that share the credit.", number(snapshot.active)),
+        ("fogline_ingest_credit_bytes", gauge, "Bytes that each of them may have unacknowledged.", snapshot.credit),
+        ("fogline_ingest_held_bytes", gauge, "Bytes between the network and the store.", snapshot.held_bytes),
+        ("fogline_ingest_term", gauge, "The counter of the term.", snapshot.term.counter),
+        ("fogline_ingest_store_up", gauge, "1 while the store does what it is asked for.", u64::from(snapshot.store_down.is_none())),
+    ]
+}
+
+fn link_metrics(link: LinkMetrics) -> [Metric; 7] {
+    let (counter, gauge) = ("counter", "gauge");
+    [
+        ("fogline_ingest_broker_connected", gauge, "1 while connected and subscribed.", u64::from(link.connected)),
+        ("fogline_ingest_broker_connects_total", counter, "Connections made.", link.connects),
+        ("fogline_ingest_broker_failures_total", counter, "Connections and attempts that failed.", link.failures),
+        ("fogline_ingest_broker_published_total", counter, "Messages sent.", link.published),
+        ("fogline_ingest_broker_dropped_total", counter, "Messages thrown away with their connection.", link.dropped),
+        ("fogline_ingest_broker_refused_total", counter, "Messages for which the link had no room.", link.refused),
+        ("fogline_ingest_broker_shed_total", counter, "Messages received and thrown away, to be sent again.", link.shed),
+    ]
+}

@@ -1,0 +1,325 @@
+//! Settings as they are given: flags over environment over file over defaults.
+//!
+//! One struct is the flags, the environment and the file at once, so that a setting is described in one place.
+
+use crate::store::Synchronous;
+use clap::{Args, ValueEnum};
+use fogline_protocol::ids::Name;
+use fogline_protocol::usecase::LimitRule;
+use fogline_runtime::link::BrokerAddress;
+use fogline_runtime::settings::{SettingsError, read_file};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where readings go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// A SQLite file in the data directory.
+    #[default]
+    Sqlite,
+    /// InfluxDB, and the ingester's own state in a SQLite file.
+    Influxdb,
+    /// Nowhere: for measuring everything else.
+    Null,
+}
+
+/// The settings of an ingester, each optional; what they mean is described at [`IngestConfig`].
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Broker to connect to, HOST:PORT; several in order of preference [default: 127.0.0.1:1883]
+    #[arg(long = "broker", value_name = "HOST:PORT", env = "FOGLINE_INGEST_BROKER", value_delimiter = ',')]
+    pub brokers: Vec<String>,
+    /// This ingester's name, also its MQTT client id [default: ingest-1]
+    #[arg(long, value_name = "NAME", env = "FOGLINE_INGEST_NAME")]
+    pub name: Option<String>,
+    /// Take the agents of this region only [default: of all regions]
+    #[arg(long, value_name = "REGION", env = "FOGLINE_INGEST_REGION")]
+    pub region: Option<String>,
+    /// Where the database or the state is kept [default: fogline-data/ingest]
+    #[arg(long, value_name = "DIR", env = "FOGLINE_INGEST_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Where readings go [default: sqlite]
+    #[arg(long, value_enum, env = "FOGLINE_INGEST_STORE")]
+    pub store: Option<StoreKind>,
+    /// When a write counts as done: full = on the disk, normal = at the operating system [default: full]
+    #[arg(long, value_name = "full|normal", env = "FOGLINE_INGEST_SYNCHRONOUS")]
+    pub synchronous: Option<String>,
+    /// InfluxDB's address, for example http://localhost:8086
+    #[arg(long, value_name = "URL", env = "FOGLINE_INGEST_INFLUXDB_URL")]
+    pub influxdb_url: Option<String>,
+    /// InfluxDB's organisation [default: fogline]
+    #[arg(long, value_name = "ORG", env = "FOGLINE_INGEST_INFLUXDB_ORG")]
+    pub influxdb_org: Option<String>,
+    /// InfluxDB's bucket [default: fogline]
+    #[arg(long, value_name = "BUCKET", env = "FOGLINE_INGEST_INFLUXDB_BUCKET")]
+    pub influxdb_bucket: Option<String>,
+    /// File that holds InfluxDB's token [default: no token]
+    #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_INFLUXDB_TOKEN_FILE")]
+    pub influxdb_token_file: Option<PathBuf>,
+    /// Address of health, metrics and API, loopback only; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "FOGLINE_INGEST_HTTP")]
+    pub http: Option<SocketAddr>,
+    /// Most readings held between the network and the store [default: 32]
+    #[arg(long, value_name = "MIB", env = "FOGLINE_INGEST_MEMORY_MIB")]
+    pub memory_mib: Option<u64>,
+    /// Bytes that all agents together may have unacknowledged [default: 6144]
+    #[arg(long, value_name = "KIB", env = "FOGLINE_INGEST_CREDIT_KIB")]
+    pub credit_kib: Option<u64>,
+    /// How long a 5-second window waits for readings after its end [default: 1000]
+    #[arg(long, value_name = "MILLISECONDS", env = "FOGLINE_INGEST_GRACE_MS")]
+    pub grace_ms: Option<u64>,
+    /// Lowest speed limit [default: 60]
+    #[arg(long, value_name = "KM/H", env = "FOGLINE_INGEST_LIMIT_MIN_KMH")]
+    pub limit_min_kmh: Option<f64>,
+    /// Highest speed limit [default: 130]
+    #[arg(long, value_name = "KM/H", env = "FOGLINE_INGEST_LIMIT_MAX_KMH")]
+    pub limit_max_kmh: Option<f64>,
+}
+
+/// The command line of an ingester.
+#[derive(Debug, Clone, Default, Args)]
+pub struct IngestArgs {
+    /// The settings given as flags or in the environment.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Read settings from this TOML file; flags and environment go before it
+    #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// Where InfluxDB is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InfluxSettings {
+    /// `http://host:port`.
+    pub url: String,
+    /// The organisation.
+    pub org: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The token; empty for none. Never shown.
+    pub token: String,
+}
+
+impl std::fmt::Debug for InfluxSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "InfluxSettings {{ url: {:?}, org: {:?}, bucket: {:?} }}", self.url, self.org, self.bucket)
+    }
+}
+
+/// An ingester's configuration, complete and checked.
+#[derive(Debug, Clone)]
+pub struct IngestConfig {
+    /// Brokers in order of preference.
+    pub brokers: Vec<BrokerAddress>,
+    /// Its name.
+    pub name: Name,
+    /// The region whose agents it takes; none: all.
+    pub region: Option<Name>,
+    /// Where its files are.
+    pub data_dir: PathBuf,
+    /// Where readings go.
+    pub store: StoreKind,
+    /// When a write counts as done.
+    pub synchronous: Synchronous,
+    /// Where InfluxDB is; only for that store.
+    pub influxdb: Option<InfluxSettings>,
+    /// Where health, metrics and API are served: a loopback address.
+    pub http: SocketAddr,
+    /// Most bytes of readings between the network and the store, 1 MiB to 1 GiB.
+    pub memory_bytes: u64,
+    /// Bytes that all agents together may have unacknowledged, 64 KiB to 1 GiB.
+    pub credit_bytes: u64,
+    /// How long a window stays open after its end, at most 60 s.
+    pub grace: Duration,
+    /// How limits follow from averages.
+    pub limit_rule: LimitRule,
+}
+
+impl IngestArgs {
+    /// The configuration in effect.
+    ///
+    /// # Errors
+    /// All that is wrong with the file and with the values, together, each with its remedy.
+    pub fn resolve(self) -> Result<IngestConfig, SettingsError> {
+        let mut problems = Vec::new();
+        let file = self.config.map(|path| read_file(&path, Settings::or, &mut problems)).unwrap_or_default();
+        let config = self.settings.or(file).checked(&mut problems);
+        SettingsError::check(problems)?;
+        Ok(config)
+    }
+}
+
+impl Settings {
+    fn or(self, other: Self) -> Self {
+        Self {
+            brokers: if self.brokers.is_empty() { other.brokers } else { self.brokers },
+            name: self.name.or(other.name),
+            region: self.region.or(other.region),
+            data_dir: self.data_dir.or(other.data_dir),
+            store: self.store.or(other.store),
+            synchronous: self.synchronous.or(other.synchronous),
+            influxdb_url: self.influxdb_url.or(other.influxdb_url),
+            influxdb_org: self.influxdb_org.or(other.influxdb_org),
+            influxdb_bucket: self.influxdb_bucket.or(other.influxdb_bucket),
+            influxdb_token_file: self.influxdb_token_file.or(other.influxdb_token_file),
+            http: self.http.or(other.http),
+            memory_mib: self.memory_mib.or(other.memory_mib),
+            credit_kib: self.credit_kib.or(other.credit_kib),
+            grace_ms: self.grace_ms.or(other.grace_ms),
+            limit_min_kmh: self.limit_min_kmh.or(other.limit_min_kmh),
+            limit_max_kmh: self.limit_max_kmh.or(other.limit_max_kmh),
+        }
+    }
+
+    /// The configuration that follows. What is wrong is added to `problems`, and a default stands in its place.
+    fn checked(self, problems: &mut Vec<String>) -> IngestConfig {
+        let mut within = |value: Option<u64>, default: u64, range: std::ops::RangeInclusive<u64>, name: &str| {
+            let value = value.unwrap_or(default);
+            if !range.contains(&value) {
+                problems.push(format!("{name}: {value} is not between {} and {}", range.start(), range.end()));
+            }
+            value
+        };
+        let memory_bytes = within(self.memory_mib, 32, 1..=1024, "memory_mib") << 20;
+        let credit_bytes = within(self.credit_kib, 6144, 64..=1 << 20, "credit_kib") << 10;
+        let grace = Duration::from_millis(within(self.grace_ms, 1000, 0..=60_000, "grace_ms"));
+        let mut name = |text: Option<String>, what: &str| {
+            let text = text?;
+            Name::new(&text).map_err(|error| problems.push(format!("{what}: {error}"))).ok()
+        };
+        let region = name(self.region, "region");
+        let own = name(Some(self.name.unwrap_or_else(|| "ingest-1".to_owned())), "name");
+        let store = self.store.unwrap_or_default();
+        let influxdb = (store == StoreKind::Influxdb).then(|| {
+            influxdb(self.influxdb_url, self.influxdb_org, self.influxdb_bucket, self.influxdb_token_file, problems)
+        });
+        IngestConfig {
+            brokers: brokers(self.brokers, problems),
+            name: own.unwrap_or_else(placeholder),
+            region,
+            data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("fogline-data/ingest")),
+            store,
+            synchronous: synchronous(self.synchronous.as_deref(), problems),
+            influxdb,
+            http: http(self.http, problems),
+            memory_bytes,
+            credit_bytes,
+            grace,
+            limit_rule: limit_rule(self.limit_min_kmh, self.limit_max_kmh, problems),
+        }
+    }
+}
+
+/// Stands in for a name that was refused; the configuration is not used then.
+fn placeholder() -> Name {
+    Name::new("x").unwrap_or_else(|_| unreachable!("a letter is a name"))
+}
+
+fn brokers(given: Vec<String>, problems: &mut Vec<String>) -> Vec<BrokerAddress> {
+    let given = if given.is_empty() { vec!["127.0.0.1:1883".to_owned()] } else { given };
+    let parse = |text: String| text.parse().map_err(|error| problems.push(format!("broker {text}: {error}"))).ok();
+    given.into_iter().filter_map(parse).collect()
+}
+
+fn synchronous(given: Option<&str>, problems: &mut Vec<String>) -> Synchronous {
+    match given {
+        None | Some("full") => Synchronous::Full,
+        Some("normal") => Synchronous::Normal,
+        Some(other) => {
+            problems.push(format!("synchronous: {other:?} is neither full nor normal"));
+            Synchronous::Full
+        }
+    }
+}
+
+fn http(given: Option<SocketAddr>, problems: &mut Vec<String>) -> SocketAddr {
+    let address = given.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
+    if !address.ip().is_loopback() {
+        problems.push(format!("http: {address} is open to others, and nothing here asks who they are: use 127.0.0.1"));
+    }
+    address
+}
+
+fn influxdb(
+    url: Option<String>,
+    org: Option<String>,
+    bucket: Option<String>,
+    token_file: Option<PathBuf>,
+    problems: &mut Vec<String>,
+) -> InfluxSettings {
+    if url.is_none() {
+        problems.push("influxdb_url: give InfluxDB's address with --influxdb-url http://HOST:8086".to_owned());
+    }
+    let read = |path: PathBuf| {
+        let read = std::fs::read_to_string(&path);
+        read.map_err(|error| problems.push(format!("influxdb_token_file: {}: {error}", path.display()))).ok()
+    };
+    // The variable is for container platforms that hand over secrets in the environment; a flag would show in ps.
+    let variable = std::env::var("FOGLINE_INGEST_INFLUXDB_TOKEN").ok();
+    let token = token_file.and_then(read).or(variable).unwrap_or_default().trim().to_owned();
+    InfluxSettings {
+        url: url.unwrap_or_default(),
+        org: org.unwrap_or_else(|| "fogline".to_owned()),
+        bucket: bucket.unwrap_or_else(|| "fogline".to_owned()),
+        token,
+    }
+}
+
+fn limit_rule(min: Option<f64>, max: Option<f64>, problems: &mut Vec<String>) -> LimitRule {
+    let default = LimitRule::default();
+    let rule =
+        LimitRule { min_kmh: min.unwrap_or(default.min_kmh), max_kmh: max.unwrap_or(default.max_kmh), ..default };
+    let step = |value: f64| (10.0..=300.0).contains(&value) && (value / rule.step_kmh).fract() == 0.0;
+    if !(step(rule.min_kmh) && step(rule.max_kmh) && rule.min_kmh <= rule.max_kmh) {
+        let (min, max) = (rule.min_kmh, rule.max_kmh);
+        problems.push(format!("limit_min_kmh {min} and limit_max_kmh {max}: give multiples of 10 from 10 to 300, the lower first"));
+    }
+    rule
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(settings: Settings) -> Result<IngestConfig, Vec<String>> {
+        let args = IngestArgs { settings, config: None };
+        args.resolve().map_err(|error| error.problems().to_vec())
+    }
+
+    #[test]
+    fn the_defaults_are_complete() {
+        let config = resolve(Settings::default()).unwrap();
+        assert_eq!(config.name.as_str(), "ingest-1");
+        assert_eq!(config.http.port(), 8080);
+        assert_eq!((config.memory_bytes, config.credit_bytes), (32 << 20, 6 << 20));
+    }
+
+    #[test]
+    fn all_problems_are_reported_together() {
+        let problems = resolve(Settings {
+            name: Some("A/b".into()),
+            store: Some(StoreKind::Influxdb),
+            http: Some("0.0.0.0:80".parse().unwrap()),
+            memory_mib: Some(0),
+            limit_min_kmh: Some(65.0),
+            synchronous: Some("off".into()),
+            brokers: vec!["mqtts://x:1".into()],
+            ..Settings::default()
+        })
+        .unwrap_err();
+        for key in ["name", "influxdb_url", "http", "memory_mib", "limit_min_kmh", "synchronous", "broker"] {
+            assert!(problems.iter().any(|problem| problem.starts_with(key)), "{key}: {problems:?}");
+        }
+        assert_eq!(problems.len(), 7);
+    }
+
+    #[test]
+    fn a_token_is_never_shown() {
+        let shown = InfluxSettings { url: "u".into(), org: "o".into(), bucket: "b".into(), token: "secret".into() };
+        assert!(!format!("{shown:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,149 @@
+//! Decisions: those that are outstanding, and the history of each register.
+
+use super::names::Names;
+use super::number::{from_sql, to_sql};
+use fogline_protocol::ids::{AgentId, Name, Term};
+use fogline_protocol::store::{DecisionRecord, Fate};
+use fogline_protocol::time::Wall;
+use fogline_protocol::wire::{Decision, Outcome};
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row};
+
+/// The most decisions of a register that are kept, besides outstanding ones: with one a window, an hour and 23 minutes; with
+/// limits that change as traffic does, some days.
+pub const DECISIONS_KEPT: i64 = 1000;
+
+/// The columns that [`read`] takes, of `decision d JOIN agent a`.
+pub(super) const COLUMNS: &str =
+    "a.region, a.name, d.key, d.term, d.ingester, d.seq, d.ttl_ms, d.body, d.decided_us, d.fate";
+
+/// How a fate is written in the database.
+pub(super) const fn fate_name(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Outstanding => "outstanding",
+        Fate::Acknowledged(Outcome::Applied) => "applied",
+        Fate::Acknowledged(Outcome::Superseded) => "superseded",
+        Fate::Replaced => "replaced",
+        Fate::Expired => "expired",
+    }
+}
+
+fn fate_of(name: &str) -> Fate {
+    match name {
+        "outstanding" => Fate::Outstanding,
+        "applied" => Fate::Acknowledged(Outcome::Applied),
+        "superseded" => Fate::Acknowledged(Outcome::Superseded),
+        "replaced" => Fate::Replaced,
+        _ => Fate::Expired,
+    }
+}
+
+/// Keeps a decision that is new or that something became of.
+pub(super) fn save(db: &Connection, names: &mut Names, record: &DecisionRecord) -> rusqlite::Result<()> {
+    let agent = names.agent(db, &record.agent)?;
+    let decision = &record.decision;
+    db.prepare_cached(
+        "INSERT INTO decision (agent, key, term, ingester, seq, ttl_ms, body, decided_us, fate)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (agent, key, term, ingester, seq) DO UPDATE SET fate = excluded.fate",
+    )?
+    .execute((
+        agent,
+        &decision.key,
+        to_sql(decision.term.counter),
+        decision.term.ingester.as_str(),
+        to_sql(decision.seq),
+        to_sql(decision.ttl_ms),
+        decision.body.to_string(),
+        record.decided.us(),
+        fate_name(record.fate),
+    ))?;
+    if record.fate == Fate::Outstanding {
+        forget_old(db, agent, &decision.key)?;
+    }
+    Ok(())
+}
+
+fn forget_old(db: &Connection, agent: i64, key: &str) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "DELETE FROM decision WHERE agent = ?1 AND key = ?2 AND fate <> 'outstanding' AND id <=
+             (SELECT id FROM decision WHERE agent = ?1 AND key = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)",
+    )?
+    .execute((agent, key, DECISIONS_KEPT))?;
+    Ok(())
+}
+
+/// The decisions that no agent has answered.
+pub(super) fn outstanding(db: &Connection) -> rusqlite::Result<Vec<DecisionRecord>> {
+    let mut statement = db.prepare(&format!(
+        "SELECT {COLUMNS} FROM decision d JOIN agent a ON a.id = d.agent WHERE d.fate = 'outstanding' ORDER BY d.id"
+    ))?;
+    let rows = statement.query_map([], read)?;
+    rows.collect()
+}
+
+/// The decision in [`COLUMNS`].
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<DecisionRecord> {
+    let body: String = row.get(7)?;
+    let body = serde_json::from_str(&body)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(7, Type::Text, error.into()))?;
+    let term = Term { counter: from_sql(row.get(3)?), ingester: name(row, 4)? };
+    let decision = Decision { key: row.get(2)?, term, seq: from_sql(row.get(5)?), ttl_ms: from_sql(row.get(6)?), body };
+    Ok(DecisionRecord {
+        agent: AgentId { region: name(row, 0)?, agent: name(row, 1)? },
+        decision,
+        decided: Wall::from_us(row.get(8)?),
+        fate: fate_of(&row.get::<_, String>(9)?),
+    })
+}
+
+/// The name in a column.
+pub(super) fn name(row: &Row<'_>, column: usize) -> rusqlite::Result<Name> {
+    let text: String = row.get(column)?;
+    Name::new(&text).map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{decision, memory};
+    use super::*;
+
+    #[test]
+    fn outstanding_decisions_come_back_until_something_became_of_them() {
+        let (db, mut names) = memory();
+        let mut first = decision("r1", 1);
+        let second = decision("r2", 2);
+        save(&db, &mut names, &first).unwrap();
+        save(&db, &mut names, &second).unwrap();
+        assert_eq!(outstanding(&db).unwrap(), [first.clone(), second.clone()]);
+        let fates = [
+            Fate::Acknowledged(Outcome::Applied),
+            Fate::Acknowledged(Outcome::Superseded),
+            Fate::Replaced,
+            Fate::Expired,
+        ];
+        for fate in fates {
+            first.fate = fate;
+            save(&db, &mut names, &first).unwrap();
+            assert_eq!(outstanding(&db).unwrap(), std::slice::from_ref(&second));
+            let kept: String = db.query_row("SELECT fate FROM decision WHERE seq = 1", [], |row| row.get(0)).unwrap();
+            assert_eq!(fate_of(&kept), fate);
+        }
+    }
+
+    #[test]
+    fn history_is_bounded_and_what_is_outstanding_stays() {
+        let (db, mut names) = memory();
+        save(&db, &mut names, &decision("r1", 1)).unwrap();
+        for seq in 2..=1100 {
+            let mut next = decision("r1", seq);
+            save(&db, &mut names, &next).unwrap();
+            next.fate = Fate::Replaced;
+            save(&db, &mut names, &next).unwrap();
+        }
+        let (count, oldest): (i64, i64) =
+            db.query_row("SELECT count(*), min(seq) FROM decision", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        assert_eq!((count, oldest), (1001, 1));
+        assert_eq!(outstanding(&db).unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,177 @@
+//! Agents, their streams and gaps, and their newest decisions.
+
+use super::{Page, QueryError, StoreReader};
+use crate::store::number::from_sql;
+use crate::store::{agents, decisions, progress};
+use fogline_protocol::store::{DecisionRecord, Fate};
+use fogline_protocol::wire::Status;
+use rusqlite::Row;
+use serde::Serialize;
+
+/// The most streams that are shown of an agent, newest first: as many as may be open at the same time.
+const STREAMS_SHOWN: u32 = 16;
+/// The most gaps that are shown of a stream, newest first.
+const GAPS_SHOWN: u32 = 32;
+/// The most decisions that are shown of an agent, of different keys.
+const DECISIONS_SHOWN: u32 = 16;
+
+/// An agent as the database knows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AgentRow {
+    /// Its region.
+    pub region: String,
+    /// Its name.
+    pub agent: String,
+    /// When its newest status was heard, in microseconds since 1970, by the ingester's clock.
+    pub heard_us: Option<i64>,
+    /// Its newest status.
+    pub status: Option<Status>,
+    /// Its streams, the newest 16 first.
+    pub streams: Vec<StreamRow>,
+    /// The newest decision of each of its registers.
+    pub decisions: Vec<DecisionRow>,
+}
+
+/// What is written of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StreamRow {
+    /// Its id, 16 hexadecimal digits.
+    pub stream: String,
+    /// Everything up to here is written, dead-lettered, or a gap.
+    pub through: u64,
+    /// Ranges that are written above that.
+    pub ranges: usize,
+    /// Readings in gaps, in all.
+    pub lost: u64,
+    /// The newest 32 gaps, newest first.
+    pub gaps: Vec<GapRow>,
+}
+
+/// Sequence numbers that will never come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct GapRow {
+    /// The first of them.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+    /// When it was recorded, in microseconds since 1970.
+    pub noted_us: i64,
+}
+
+/// A decision and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DecisionRow {
+    /// Its register: `limit`, for example.
+    pub key: String,
+    /// The counter of its term.
+    pub term: u64,
+    /// Its number in that term.
+    pub seq: u64,
+    /// What was decided.
+    pub body: serde_json::Value,
+    /// When, in microseconds since 1970.
+    pub decided_us: i64,
+    /// How long it is in force, in milliseconds.
+    pub ttl_ms: u64,
+    /// `outstanding`, `applied`, `superseded`, `replaced` or `expired`.
+    pub fate: &'static str,
+    /// Whether the agent has answered.
+    pub acknowledged: bool,
+}
+
+impl From<DecisionRecord> for DecisionRow {
+    fn from(record: DecisionRecord) -> Self {
+        Self {
+            key: record.decision.key,
+            term: record.decision.term.counter,
+            seq: record.decision.seq,
+            body: record.decision.body,
+            decided_us: record.decided.us(),
+            ttl_ms: record.decision.ttl_ms,
+            fate: decisions::fate_name(record.fate),
+            acknowledged: matches!(record.fate, Fate::Acknowledged(_)),
+        }
+    }
+}
+
+impl StoreReader {
+    /// Agents by region and name.
+    ///
+    /// # Errors
+    /// [`QueryError`], when the database cannot be read.
+    pub fn agents(&self, page: Page) -> Result<Vec<AgentRow>, QueryError> {
+        // One moment for all of the answer, whatever is committed meanwhile.
+        let snapshot = self.connection.unchecked_transaction()?;
+        let mut statement = snapshot.prepare_cached(&format!(
+            "SELECT a.id, a.region, a.name, a.heard_us, {} FROM agent a ORDER BY a.region, a.name LIMIT ?1 OFFSET ?2",
+            agents::COLUMNS
+        ))?;
+        let rows = statement.query_map(page.bounds(), |row| Ok((row.get::<_, i64>(0)?, agent_row(row)?)))?;
+        let mut found = Vec::new();
+        for row in rows {
+            let (id, mut agent) = row?;
+            agent.streams = self.streams(id)?;
+            agent.decisions = self.newest_decisions(id)?;
+            found.push(agent);
+        }
+        Ok(found)
+    }
+
+    fn streams(&self, agent: i64) -> rusqlite::Result<Vec<StreamRow>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, bits, lost, through, ranges FROM stream WHERE agent = ?1 AND progressed
+             ORDER BY id DESC LIMIT ?2",
+        )?;
+        let rows = statement.query_map((agent, STREAMS_SHOWN), |row| {
+            let progress = progress::read(row, 3)?;
+            let stream = StreamRow {
+                stream: format!("{:016x}", row.get::<_, i64>(1)?),
+                through: progress.through,
+                ranges: progress.ranges.len(),
+                lost: from_sql(row.get(2)?),
+                gaps: Vec::new(),
+            };
+            Ok((row.get::<_, i64>(0)?, stream))
+        })?;
+        let mut found = Vec::new();
+        for row in rows {
+            let (id, mut stream) = row?;
+            stream.gaps = self.gaps(id)?;
+            found.push(stream);
+        }
+        Ok(found)
+    }
+
+    fn gaps(&self, stream: i64) -> rusqlite::Result<Vec<GapRow>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT first, last, noted_us FROM gap WHERE stream = ?1 ORDER BY first DESC LIMIT ?2")?;
+        let rows = statement.query_map((stream, GAPS_SHOWN), |row| {
+            Ok(GapRow { first: from_sql(row.get(0)?), last: from_sql(row.get(1)?), noted_us: row.get(2)? })
+        })?;
+        rows.collect()
+    }
+
+    fn newest_decisions(&self, agent: i64) -> rusqlite::Result<Vec<DecisionRow>> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {} FROM decision d JOIN agent a ON a.id = d.agent
+             WHERE d.id IN (SELECT max(id) FROM decision WHERE agent = ?1 GROUP BY key) ORDER BY d.key LIMIT ?2",
+            decisions::COLUMNS
+        ))?;
+        let rows = statement.query_map((agent, DECISIONS_SHOWN), |row| decisions::read(row).map(DecisionRow::from))?;
+        rows.collect()
+    }
+}
+
+fn agent_row(row: &Row<'_>) -> rusqlite::Result<AgentRow> {
+    let heard_us: Option<i64> = row.get(3)?;
+    let status = heard_us.map(|_| agents::read(row, 4)).transpose()?;
+    Ok(AgentRow {
+        region: row.get(1)?,
+        agent: row.get(2)?,
+        heard_us,
+        status,
+        streams: Vec::new(),
+        decisions: Vec::new(),
+    })
+}

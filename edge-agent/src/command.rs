@@ -1,0 +1,98 @@
+//! The agent's command line, for its own program and for the all-in-one one.
+
+use crate::program;
+use crate::settings::{AgentArgs, AgentConfig, QueueFiles};
+use crate::status;
+use clap::{Args, Subcommand};
+use fogline_runtime::settings::SettingsError;
+use std::io::Write;
+use std::process::ExitCode;
+use tokio::sync::oneshot;
+
+/// Exit status for settings that cannot be used, as clap's own for bad flags.
+const EXIT_USAGE: u8 = 2;
+
+/// Shown below the options.
+pub const EXAMPLES: &str = "\
+Examples:
+  fogline-agent run --name lane-1 --source simulate --kind road --rate 5
+  fogline-agent run --name house-1 --source csv --file meter.csv --pace 60
+  vmstat-to-json | fogline-agent run --source stdin --kind vm --sensor host
+  fogline-agent run --source csv --file w.csv --kind weather --time-column when --time-unit s --value-columns t=air_c
+  fogline-agent status --name lane-1
+
+Every flag of run may be given in the environment (FOGLINE_AGENT_RATE=5) or in a TOML file (rate = 5) too. Flags go before
+the environment, the environment before the file.
+
+Exit status: 0 when stopped by SIGTERM or Ctrl-C, or when done; 1 when it failed; 2 for bad settings.";
+
+/// What the program can do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum AgentCommand {
+    /// Take readings, queue them, send them, and apply what comes back
+    Run(Box<AgentArgs>),
+    /// Show the queue of a running or stopped agent
+    Status(StatusArgs),
+    /// Check the settings, and print those in effect as a TOML file
+    Validate(Box<AgentArgs>),
+}
+
+/// Which agent, and how it is shown.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StatusArgs {
+    /// Where its queue is
+    #[command(flatten)]
+    pub files: QueueFiles,
+    /// As one line of JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Does what was asked for, and gives the exit status. `run` goes on until SIGTERM or SIGINT.
+pub async fn execute(command: AgentCommand) -> ExitCode {
+    let outcome = match command {
+        AgentCommand::Run(args) => match args.resolve() {
+            Ok(config) => run(config).await,
+            Err(error) => return refused(&error),
+        },
+        AgentCommand::Validate(args) => match args.effective() {
+            Ok(text) => print(&text),
+            Err(error) => return refused(&error),
+        },
+        AgentCommand::Status(args) => match args.files.resolve() {
+            Ok(data_dir) => show(&data_dir, args.json),
+            Err(error) => return refused(&error),
+        },
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn refused(error: &SettingsError) -> ExitCode {
+    for problem in error.problems() {
+        eprintln!("error: {problem}");
+    }
+    ExitCode::from(EXIT_USAGE)
+}
+
+async fn run(config: AgentConfig) -> anyhow::Result<()> {
+    let (ready, _running) = oneshot::channel();
+    program::run(config, fogline_runtime::signals::stop(), ready).await
+}
+
+fn show(data_dir: &std::path::Path, json: bool) -> anyhow::Result<()> {
+    let report = status::ask(data_dir)?;
+    let text = if json { serde_json::to_string(&report)? + "\n" } else { report.to_string() };
+    print(&text)
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    Ok(stdout.flush()?)
+}

@@ -1,0 +1,85 @@
+//! The log of an agent: what changed, once; not what was tried.
+
+use fogline_protocol::node::EdgeSnapshot;
+use fogline_protocol::wire::{Decision, State};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Remembers what was said, and says what is new.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    connected: bool,
+    state: Option<State>,
+    faulty: bool,
+    dropped: Option<u64>,
+    next_dropped: u64,
+    decisions: BTreeMap<String, Value>,
+}
+
+impl Journal {
+    pub(crate) fn connected(&mut self, broker: &str) {
+        self.connected = true;
+        tracing::info!(broker, "connected and subscribed");
+    }
+
+    pub(crate) fn disconnected(&mut self, reason: &str) {
+        if std::mem::take(&mut self.connected) {
+            tracing::warn!(reason, "the connection to the broker ended; readings are kept, connecting again");
+        }
+    }
+
+    /// A decision came into force, was renewed, or expired.
+    pub(crate) fn decision(&mut self, key: &str, decision: Option<&Decision>) {
+        let Some(decision) = decision else {
+            self.decisions.remove(key);
+            tracing::warn!(key, "expired: no decision is in force");
+            return;
+        };
+        let before = self.decisions.insert(key.to_owned(), decision.body.clone());
+        if before.as_ref() == Some(&decision.body) {
+            tracing::debug!(key, "renewed");
+        } else {
+            tracing::info!(key, body = %decision.body, ttl_ms = decision.ttl_ms, "a new decision is in force");
+        }
+    }
+
+    /// Looks at the node now and then.
+    pub(crate) fn look(&mut self, node: &EdgeSnapshot) {
+        self.look_at_disk(node);
+        self.look_at_drops(node.usage.dropped);
+        if node.state != self.state {
+            self.state = node.state;
+            match node.state {
+                Some(State::Ok) => tracing::info!("the ingester stores readings"),
+                Some(State::StoreDown) => tracing::warn!("the ingester's store is down: readings wait"),
+                // Comes and goes under load: the ingester slows this agent down, and loses nothing.
+                Some(State::Busy) => tracing::debug!("the ingester is busy: it takes readings more slowly"),
+                None => {}
+            }
+        }
+    }
+
+    fn look_at_disk(&mut self, node: &EdgeSnapshot) {
+        let faulty = node.fault.is_some();
+        if faulty != self.faulty {
+            self.faulty = faulty;
+            match &node.fault {
+                Some(fault) => tracing::error!(%fault, "the queue takes no readings until its disk works again"),
+                None => tracing::info!("the disk of the queue works again"),
+            }
+        }
+    }
+
+    /// Said at the first drop after the start, and then whenever ten times as many were dropped.
+    fn look_at_drops(&mut self, dropped: u64) {
+        let at_start = *self.dropped.get_or_insert(dropped);
+        let new = dropped.saturating_sub(at_start);
+        if new > 0 && new >= self.next_dropped {
+            self.next_dropped = new.saturating_mul(10);
+            tracing::warn!(
+                dropped = new,
+                "the queue is full, or readings are too old: they were dropped and are reported as gaps"
+            );
+        }
+    }
+}

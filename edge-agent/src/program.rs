@@ -1,0 +1,229 @@
+//! The agent: opens its queue, runs the edge node, and stops in order.
+
+pub use crate::shell::AgentSnapshot;
+
+use crate::journal::Journal;
+use crate::latency::Latencies;
+use crate::pump::Pump;
+use crate::settings::{AgentConfig, SourceConfig};
+use crate::shell::{AgentShell, Ending, Tickets};
+use crate::source::{CsvSource, SimulateSource, Source, SourceError, StdinSource};
+use crate::status::{self, Question, queue_path, socket_path};
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use fogline_protocol::ids::AgentId;
+use fogline_protocol::node::{EdgeConfig, EdgeNode};
+use fogline_protocol::queue::{QueueState, SourcePosition};
+use fogline_protocol::topic::down_filter;
+use fogline_runtime::clock::{Clock, entropy};
+use fogline_runtime::driver::drive;
+use fogline_runtime::link::{Link, LinkConfig, LinkEvents, LinkHandle, Publish};
+use fogline_runtime::outbox::{Outbox, OutboxConfig};
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// Acknowledgements and decisions that wait for the node: they are small, and said again when one is thrown away.
+const INCOMING_BYTES: usize = 512 * 1024;
+/// Questions about the status that wait for the node.
+const QUESTIONS_MAX: usize = 8;
+/// How long the source's last readings may take to be committed at a stop.
+const COMMIT_DEADLINE: Duration = Duration::from_secs(2);
+/// How long to say goodbye to the broker.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// What a running agent can be asked for.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// The agent, some ten times a second while something changes.
+    pub snapshots: watch::Receiver<AgentSnapshot>,
+    /// Its queue, for [`inspect`](fogline_runtime::outbox::inspect()).
+    pub queue: PathBuf,
+}
+
+/// Runs an agent until `shutdown` completes, or until what [`AgentConfig::until`] waits for has come. Says through `ready`
+/// when its queue is open and its source has started; whether it is connected is in the snapshots. Must run on a runtime of
+/// one thread or more; opens its queue before the first wait, which takes some milliseconds.
+///
+/// # Errors
+/// What kept it from starting, or ended it: each with the file or address that it speaks of.
+pub async fn run(
+    config: AgentConfig,
+    shutdown: impl Future<Output = ()> + Send,
+    ready: oneshot::Sender<Running>,
+) -> anyhow::Result<()> {
+    let clock = Clock::new();
+    make_dir(&config.data_dir)?;
+    let queue = queue_path(&config.data_dir);
+    let mut outbox = OutboxConfig::new(&queue, config.limits);
+    outbox.synchronous = config.synchronous;
+    let Outbox { state, handle, answers } = Outbox::open(outbox)?;
+    let source = open_source(&config.source, &state.positions)?;
+    let pump = source.map(Pump::start).transpose().context("no thread for the source")?;
+
+    let edge = EdgeConfig {
+        id: config.id.clone(),
+        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        limits: config.limits,
+        commit_every: config.commit_every,
+        seed: entropy(),
+    };
+    let mut node = EdgeNode::new(edge, &state, clock.now());
+    let (link, events) = connect(&config, state.opening, clock)?;
+    let (asking, questions) = mpsc::channel(QUESTIONS_MAX);
+    let socket = Socket::open(&config.data_dir, asking);
+
+    let latencies = Latencies::new()?;
+    let acknowledged_before = acknowledged(&state);
+    let source_ended = pump.is_none();
+    let source = status::SourceReport {
+        state: if source_ended { status::SourceState::None } else { status::SourceState::Running },
+        offered: 0,
+        accepted: 0,
+        skipped: 0,
+    };
+    let first = AgentSnapshot { edge: node.snapshot(), acknowledged_before, source, latency: latencies.summary() };
+    let (snapshots, watched) = watch::channel(first);
+    tracing::info!(agent = %config.id, queue = %queue.display(), queued = state.usage.readings, "agent started");
+    // Nobody may be waiting to hear it.
+    ready.send(Running { snapshots: watched, queue }).ok();
+
+    let mut shell = AgentShell {
+        agent: config.id.to_string(),
+        brokers: config.brokers.iter().map(ToString::to_string).collect(),
+        link,
+        events,
+        queue: handle,
+        answers,
+        pump,
+        source_ended,
+        tickets: Tickets::default(),
+        until: config.until,
+        questions,
+        snapshots,
+        acknowledged_before,
+        latencies,
+        journal: Journal::default(),
+        connection: 0,
+        next_snapshot: Instant::now(),
+        changed: true,
+        ending: None,
+    };
+    drive(&mut node, &mut shell, &clock, shutdown).await;
+    let ending = shell.ending.take();
+    commit_rest(&mut node, &mut shell, &clock, ending.as_ref()).await;
+    drop(socket);
+    close(shell, &config.id, node.opening(), clock).await?;
+    end(ending)
+}
+
+/// Readable by the agent's user only: the queue holds what sensors saw.
+fn make_dir(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.with_context(|| format!("cannot make the data directory {}", path.display()))
+}
+
+fn open_source(config: &SourceConfig, positions: &[SourcePosition]) -> Result<Option<Box<dyn Source>>, SourceError> {
+    Ok(match config {
+        SourceConfig::None => None,
+        SourceConfig::Simulate(config) => Some(Box::new(SimulateSource::new(config.clone()))),
+        SourceConfig::Stdin(config) => Some(Box::new(StdinSource::new(std::io::stdin(), config.clone())?)),
+        SourceConfig::Csv(config) => {
+            let key = config.source_key();
+            let saved = positions.iter().find(|position| position.source == key);
+            let saved = saved.map(|position| position.position.as_str());
+            Some(Box::new(CsvSource::open(config.clone(), saved)?))
+        }
+    })
+}
+
+fn connect(config: &AgentConfig, opening: u64, clock: Clock) -> anyhow::Result<(LinkHandle, LinkEvents)> {
+    let mut link = LinkConfig::new(config.brokers.clone(), config.id.agent.as_str(), entropy());
+    link.subscriptions = vec![down_filter(&config.id)];
+    link.incoming_bytes = INCOMING_BYTES;
+    let id = config.id.clone();
+    Ok(Link::start(link, move |connection| Some(offline(&id, opening, connection, clock)))?)
+}
+
+/// The status that says that the agent is gone: last will, and last word.
+fn offline(id: &AgentId, opening: u64, connection: u64, clock: Clock) -> Publish {
+    let status = EdgeNode::offline_status(id, (opening, connection), clock.now());
+    Publish { topic: status.topic, payload: Bytes::from(status.payload), retain: status.retain }
+}
+
+/// Readings acknowledged before this opening: those that were given a number, and neither wait nor were dropped.
+fn acknowledged(state: &QueueState) -> u64 {
+    let given = state.next.saturating_sub(1);
+    given.saturating_sub(state.usage.dropped).saturating_sub(state.usage.readings)
+}
+
+/// Stops the source, and lets what it has handed over be committed.
+async fn commit_rest(node: &mut EdgeNode, shell: &mut AgentShell, clock: &Clock, ending: Option<&Ending>) {
+    if matches!(ending, Some(Ending::Queue | Ending::Link)) {
+        return;
+    }
+    let Some(pump) = &shell.pump else { return };
+    pump.stop();
+    tracing::info!("stopping: committing the last readings");
+    shell.until = crate::settings::Until::Queued;
+    drive(node, shell, clock, tokio::time::sleep(COMMIT_DEADLINE)).await;
+    let lost = shell.tickets.open_readings();
+    if lost > 0 {
+        tracing::warn!(readings = lost, "not committed in time: a source without positions cannot give them again");
+    }
+    shell.show(node);
+}
+
+/// Says goodbye to the broker and closes the queue.
+async fn close(shell: AgentShell, id: &AgentId, opening: u64, clock: Clock) -> anyhow::Result<()> {
+    let AgentShell { link, events, queue, answers, connection, .. } = shell;
+    // Without a connection there is nobody to tell, and the last will was published when it ended.
+    link.publish(offline(id, opening, connection, clock)).ok();
+    link.close(CLOSE_DEADLINE).await;
+    drop(events);
+    drop(answers);
+    tokio::task::spawn_blocking(move || queue.close()).await??;
+    tracing::info!("agent stopped");
+    Ok(())
+}
+
+fn end(ending: Option<Ending>) -> anyhow::Result<()> {
+    match ending {
+        None | Some(Ending::Done) => Ok(()),
+        Some(Ending::Source(error)) => Err(error).context("the source failed"),
+        Some(Ending::Queue) => bail!("the queue's thread ended: start the agent again, what is queued is safe"),
+        Some(Ending::Link) => bail!("the MQTT link ended: start the agent again, what is queued is safe"),
+    }
+}
+
+/// The status socket, gone with this value.
+struct Socket {
+    path: PathBuf,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Socket {
+    /// An agent works without its socket: the status is then read from the queue.
+    fn open(data_dir: &Path, questions: mpsc::Sender<Question>) -> Self {
+        let path = socket_path(data_dir);
+        let task = status::serve(&path, questions);
+        if let Err(error) = &task {
+            tracing::warn!(path = %path.display(), %error, "no status socket: `status` shows the queue only");
+        }
+        Self { path, task: task.ok() }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+            // Left over, it is replaced at the next start.
+            std::fs::remove_file(&self.path).ok();
+        }
+    }
+}

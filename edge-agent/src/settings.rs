@@ -1,0 +1,290 @@
+//! Settings as they are given: flags over environment over file over defaults.
+//!
+//! One struct is the flags, the environment and the file at once, so that a setting is described in one place.
+
+mod check;
+mod source;
+
+pub use check::{AgentConfig, Until};
+pub use source::SourceConfig;
+
+use crate::durations::Span;
+use crate::source::csv::{Pace, Times};
+use clap::{Args, ValueEnum};
+use fogline_runtime::settings::{SettingsError, read_file};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Where readings come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// Simulated sensors of a use case
+    Simulate,
+    /// JSON, a reading a line
+    Stdin,
+    /// A recording in a CSV file
+    Csv,
+    /// Nowhere: only send what is queued
+    None,
+}
+
+/// What gives way when the queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenFull {
+    /// The oldest readings
+    DropOldest,
+    /// New readings
+    DropNewest,
+    /// The source waits
+    Block,
+}
+
+/// When a commit counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// When the disk has it: outlives a loss of power
+    Full,
+    /// When the system has it: outlives the death of the process
+    Normal,
+}
+
+/// How the times in a CSV file are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeFormat {
+    /// Microseconds since 1970
+    Us,
+    /// Milliseconds since 1970
+    Ms,
+    /// Seconds since 1970
+    S,
+    /// As in 2019-12-24T00:00:01.42+01:00
+    Rfc3339,
+}
+
+/// The settings of an agent, each optional; what they mean is described at [`AgentConfig`] and [`SourceConfig`].
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Broker to connect to, HOST:PORT; several in order of preference [default: 127.0.0.1:1883]
+    #[arg(long = "broker", value_name = "HOST:PORT", env = "FOGLINE_AGENT_BROKER", value_delimiter = ',')]
+    pub brokers: Vec<String>,
+    /// Region of this agent: the unit of averaging [default: local]
+    #[arg(long, value_name = "NAME", env = "FOGLINE_AGENT_REGION")]
+    pub region: Option<String>,
+    /// Name of this agent, unique at its broker [default: agent-1]
+    #[arg(long, value_name = "NAME", env = "FOGLINE_AGENT_NAME")]
+    pub name: Option<String>,
+    /// Where its queue is kept [default: fogline-data/NAME]
+    #[arg(long, value_name = "DIR", env = "FOGLINE_AGENT_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// How long readings gather before they are committed together, up to 60s [default: 50ms]
+    #[arg(long, value_name = "DURATION", env = "FOGLINE_AGENT_COMMIT_EVERY", help_heading = "Queue")]
+    pub commit_every: Option<Span>,
+    /// When a commit counts as done [default: full]
+    #[arg(long, value_enum, env = "FOGLINE_AGENT_SYNCHRONOUS", help_heading = "Queue")]
+    pub synchronous: Option<Durability>,
+    /// Most readings in the queue [default: 10000000]
+    #[arg(long, value_name = "COUNT", env = "FOGLINE_AGENT_QUEUE_READINGS", help_heading = "Queue")]
+    pub queue_readings: Option<u64>,
+    /// Most bytes of readings in the queue, as JSON [default: 1073741824]
+    #[arg(long, value_name = "BYTES", env = "FOGLINE_AGENT_QUEUE_BYTES", help_heading = "Queue")]
+    pub queue_bytes: Option<u64>,
+    /// Drop readings that are older than this, by their own time [default: keep them]
+    #[arg(long, value_name = "DURATION", env = "FOGLINE_AGENT_QUEUE_MAX_AGE", help_heading = "Queue")]
+    pub queue_max_age: Option<Span>,
+    /// What gives way when the queue is full [default: drop-oldest]
+    #[arg(long, value_enum, env = "FOGLINE_AGENT_WHEN_FULL", help_heading = "Queue")]
+    pub when_full: Option<WhenFull>,
+    /// Where readings come from
+    #[arg(long, value_enum, env = "FOGLINE_AGENT_SOURCE", help_heading = "Source")]
+    pub source: Option<SourceKind>,
+    /// When to stop [default: stopped]
+    #[arg(long, value_enum, env = "FOGLINE_AGENT_UNTIL", help_heading = "Source")]
+    pub until: Option<Until>,
+    /// Use case: road or power for simulate [default: road]; of lines that name none for stdin; of the rows of a CSV with
+    /// columns of its own
+    #[arg(long, value_name = "NAME", env = "FOGLINE_AGENT_KIND", help_heading = "Source")]
+    pub kind: Option<String>,
+    /// Sensor: the names begin with it for simulate [default: lane, meter]; of lines that name none for stdin; of all rows
+    /// for csv [default: meter]
+    #[arg(long, value_name = "NAME", env = "FOGLINE_AGENT_SENSOR", help_heading = "Source")]
+    pub sensor: Option<String>,
+    /// Queue power readings as they are; otherwise their averages over 5 seconds
+    #[arg(long, value_name = "BOOL", env = "FOGLINE_AGENT_RAW", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", help_heading = "Source")]
+    pub raw: Option<bool>,
+    /// Readings a second of all sensors together, 0.1 to 100000; 0: as fast as the queue takes them [default: 1]
+    #[arg(long, value_name = "NUMBER", env = "FOGLINE_AGENT_RATE", help_heading = "Source simulate")]
+    pub rate: Option<f64>,
+    /// How many sensors take turns [default: 1]
+    #[arg(long, value_name = "COUNT", env = "FOGLINE_AGENT_SENSORS", help_heading = "Source simulate")]
+    pub sensors: Option<u32>,
+    /// The same seed gives the same values [default: made of region and name]
+    #[arg(long, value_name = "NUMBER", env = "FOGLINE_AGENT_SEED", help_heading = "Source simulate")]
+    pub seed: Option<u64>,
+    /// End after so many readings [default: never]
+    #[arg(long, value_name = "COUNT", env = "FOGLINE_AGENT_COUNT", help_heading = "Source simulate")]
+    pub count: Option<u64>,
+    /// Pad each reading to about this length as JSON, up to 4096 [default: no padding]
+    #[arg(long, value_name = "BYTES", env = "FOGLINE_AGENT_READING_BYTES", help_heading = "Source simulate")]
+    pub reading_bytes: Option<usize>,
+    /// The file
+    #[arg(long, value_name = "FILE", env = "FOGLINE_AGENT_FILE", help_heading = "Source csv")]
+    pub file: Option<PathBuf>,
+    /// How many times as fast as it was recorded, or max [default: 1]
+    #[arg(long, value_name = "NUMBER|max", env = "FOGLINE_AGENT_PACE", help_heading = "Source csv")]
+    pub pace: Option<Pace>,
+    /// Which times the readings get [default: original]
+    #[arg(long, value_enum, env = "FOGLINE_AGENT_TIMES", help_heading = "Source csv")]
+    pub times: Option<Times>,
+    /// Begin with the first row, whatever was read before
+    #[arg(long, value_name = "BOOL", env = "FOGLINE_AGENT_FROM_START", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", help_heading = "Source csv")]
+    pub from_start: Option<bool>,
+    /// Column of the time, for other files than those of households
+    #[arg(long, value_name = "COLUMN", env = "FOGLINE_AGENT_TIME_COLUMN", help_heading = "Source csv")]
+    pub time_column: Option<String>,
+    /// How that column is written [default: ms]
+    #[arg(long, value_enum, env = "FOGLINE_AGENT_TIME_UNIT", help_heading = "Source csv")]
+    pub time_unit: Option<TimeFormat>,
+    /// Columns of numbers and the fields they become: T=air_c,P=pressure_hpa
+    #[arg(
+        long,
+        value_name = "COLUMN=FIELD",
+        env = "FOGLINE_AGENT_VALUE_COLUMNS",
+        value_delimiter = ',',
+        help_heading = "Source csv"
+    )]
+    pub value_columns: Vec<String>,
+    /// Between the cells [default: ,]
+    #[arg(long, value_name = "CHAR", env = "FOGLINE_AGENT_DELIMITER", help_heading = "Source csv")]
+    pub delimiter: Option<char>,
+    /// Lines before the line that names the columns [default: 0]
+    #[arg(long, value_name = "COUNT", env = "FOGLINE_AGENT_TITLE_LINES", help_heading = "Source csv")]
+    pub title_lines: Option<u64>,
+}
+
+/// The command line of an agent.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AgentArgs {
+    /// The settings given as flags or in the environment.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Read settings from this TOML file; flags and environment go before it
+    #[arg(long, short, value_name = "FILE", env = "FOGLINE_AGENT_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// Where the queue of an agent is.
+#[derive(Debug, Clone, Default, Args)]
+pub struct QueueFiles {
+    /// Name of the agent [default: agent-1]
+    #[arg(long, value_name = "NAME", env = "FOGLINE_AGENT_NAME")]
+    pub name: Option<String>,
+    /// Where its queue is kept [default: fogline-data/NAME]
+    #[arg(long, value_name = "DIR", env = "FOGLINE_AGENT_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Read these from the agent's TOML file
+    #[arg(long, short, value_name = "FILE", env = "FOGLINE_AGENT_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+impl AgentArgs {
+    /// The configuration in effect.
+    ///
+    /// # Errors
+    /// All that is wrong with the file and with the values, together, each with its remedy.
+    pub fn resolve(self) -> Result<AgentConfig, SettingsError> {
+        self.checked().map(|(_, config)| config)
+    }
+
+    /// The settings in effect as a TOML file, after they were checked as [`AgentArgs::resolve`] does.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn effective(self) -> Result<String, SettingsError> {
+        let (settings, _) = self.checked()?;
+        // Options of texts and numbers are TOML, but for a seed that its integers cannot hold.
+        let written = toml::to_string(&settings).or_else(|error| {
+            SettingsError::check(vec![format!("these settings cannot be written as TOML: {error}")])
+                .map(|()| String::new())
+        });
+        written.map(|text| text + "\n")
+    }
+
+    fn checked(self) -> Result<(Settings, AgentConfig), SettingsError> {
+        let mut problems = Vec::new();
+        let file = self.config.map(|path| read_file(&path, Settings::or, &mut problems)).unwrap_or_default();
+        let given = self.settings.or(file);
+        let settings = given.clone().or(Settings::defaults(&given));
+        let config = settings.clone().check(&given, &mut problems);
+        SettingsError::check(problems)?;
+        // Without problems there is a configuration.
+        config.map(|config| (settings, config)).ok_or_else(|| unreachable_problem())
+    }
+}
+
+/// Stands for a problem that was not reported: a fault of this program.
+fn unreachable_problem() -> SettingsError {
+    let problem = vec!["the settings cannot be used, for a reason that was not reported".to_owned()];
+    SettingsError::check(problem).err().unwrap_or_else(|| unreachable!("a problem is an error"))
+}
+
+impl QueueFiles {
+    /// The agent's data directory.
+    ///
+    /// # Errors
+    /// What is wrong with the file, if one is given.
+    pub fn resolve(self) -> Result<PathBuf, SettingsError> {
+        let mut problems = Vec::new();
+        let file = self.config.map(|path| read_file(&path, Settings::or, &mut problems)).unwrap_or_default();
+        SettingsError::check(problems)?;
+        let given = Settings { name: self.name, data_dir: self.data_dir, ..Settings::default() }.or(file);
+        let defaults = Settings::defaults(&given);
+        Ok(given.data_dir.or(defaults.data_dir).unwrap_or_default())
+    }
+}
+
+impl Settings {
+    fn or(self, other: Self) -> Self {
+        let list = |own: Vec<String>, other| if own.is_empty() { other } else { own };
+        Self {
+            brokers: list(self.brokers, other.brokers),
+            region: self.region.or(other.region),
+            name: self.name.or(other.name),
+            data_dir: self.data_dir.or(other.data_dir),
+            commit_every: self.commit_every.or(other.commit_every),
+            synchronous: self.synchronous.or(other.synchronous),
+            queue_readings: self.queue_readings.or(other.queue_readings),
+            queue_bytes: self.queue_bytes.or(other.queue_bytes),
+            queue_max_age: self.queue_max_age.or(other.queue_max_age),
+            when_full: self.when_full.or(other.when_full),
+            source: self.source.or(other.source),
+            until: self.until.or(other.until),
+            kind: self.kind.or(other.kind),
+            sensor: self.sensor.or(other.sensor),
+            raw: self.raw.or(other.raw),
+            rate: self.rate.or(other.rate),
+            sensors: self.sensors.or(other.sensors),
+            seed: self.seed.or(other.seed),
+            count: self.count.or(other.count),
+            reading_bytes: self.reading_bytes.or(other.reading_bytes),
+            file: self.file.or(other.file),
+            pace: self.pace.or(other.pace),
+            times: self.times.or(other.times),
+            from_start: self.from_start.or(other.from_start),
+            time_column: self.time_column.or(other.time_column),
+            time_unit: self.time_unit.or(other.time_unit),
+            value_columns: list(self.value_columns, other.value_columns),
+            delimiter: self.delimiter.or(other.delimiter),
+            title_lines: self.title_lines.or(other.title_lines),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! From settings to a configuration: every value in range, or a problem with its remedy.
+
+use super::source::SourceConfig;
+use super::{Durability, Settings, WhenFull};
+use crate::durations::Span;
+use clap::ValueEnum;
+use fogline_protocol::ids::{AgentId, Name};
+use fogline_protocol::queue::{FullPolicy, QueueLimits};
+use fogline_runtime::link::BrokerAddress;
+use fogline_runtime::outbox::Synchronous;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Readings may gather for so long; what gathers is lost with the process, though not to a source that can repeat it.
+const COMMIT_EVERY_MAX: Duration = Duration::from_secs(60);
+/// The smallest bound of the queue in bytes: some of the longest readings.
+const QUEUE_BYTES_MIN: u64 = 64 * 1024;
+/// The shortest bound by age: below it readings would be dropped on their way.
+const MAX_AGE_MIN: Duration = Duration::from_secs(1);
+
+/// When an agent stops of its own accord.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Until {
+    /// Not before it is told to
+    #[default]
+    Stopped,
+    /// When the source has ended and everything is queued
+    Queued,
+    /// When the source has ended and everything is acknowledged
+    Acknowledged,
+}
+
+/// An agent's configuration, complete and checked.
+#[derive(Debug, Clone)]
+pub struct AgentConfig {
+    /// Who it is.
+    pub id: AgentId,
+    /// Brokers in order of preference.
+    pub brokers: Vec<BrokerAddress>,
+    /// Where its queue and its status socket are. Made when it is missing.
+    pub data_dir: PathBuf,
+    /// The bounds of the queue.
+    pub limits: QueueLimits,
+    /// How long readings gather before they are committed together, at most a minute. Longer writes less, and delays more.
+    pub commit_every: Duration,
+    /// When a commit counts as durable.
+    pub synchronous: Synchronous,
+    /// Where readings come from.
+    pub source: SourceConfig,
+    /// When it stops of its own accord.
+    pub until: Until,
+}
+
+impl AgentConfig {
+    /// An agent with the defaults for everything else: what `fogline-agent run` does without further flags.
+    #[must_use]
+    pub fn new(id: AgentId, brokers: Vec<BrokerAddress>, data_dir: PathBuf, source: SourceConfig) -> Self {
+        Self {
+            id,
+            brokers,
+            data_dir,
+            limits: QueueLimits {
+                readings: 10_000_000,
+                bytes: 1 << 30,
+                max_age_us: None,
+                policy: FullPolicy::DropOldest,
+            },
+            commit_every: Duration::from_millis(50),
+            synchronous: Synchronous::Full,
+            source,
+            until: Until::Stopped,
+        }
+    }
+}
+
+impl Settings {
+    /// What holds where nothing is `given`.
+    pub(super) fn defaults(given: &Self) -> Self {
+        let name = given.name.clone().unwrap_or_else(|| "agent-1".to_owned());
+        Self {
+            brokers: vec!["127.0.0.1:1883".to_owned()],
+            region: Some("local".to_owned()),
+            data_dir: Some(PathBuf::from("fogline-data").join(&name)),
+            name: Some(name),
+            commit_every: Some(Span(Duration::from_millis(50))),
+            synchronous: Some(Durability::Full),
+            queue_readings: Some(10_000_000),
+            queue_bytes: Some(1 << 30),
+            when_full: Some(WhenFull::DropOldest),
+            until: Some(Until::Stopped),
+            ..Self::source_defaults(given)
+        }
+    }
+
+    /// The configuration; none when there are problems. `given` is what is not a default.
+    pub(super) fn check(self, given: &Self, problems: &mut Vec<String>) -> Option<AgentConfig> {
+        let id = self.check_id(problems);
+        let brokers = self.check_brokers(problems);
+        let limits = self.check_limits(problems);
+        let commit_every = self.commit_every.map_or(Duration::ZERO, |span| span.0);
+        if commit_every > COMMIT_EVERY_MAX {
+            problems.push(format!("commit_every: {} is too long, give at most 60s", Span(commit_every)));
+        }
+        let source = self.check_source(given, id.as_ref(), problems);
+        let until = self.until.unwrap_or_default();
+        let synchronous = match self.synchronous {
+            Some(Durability::Normal) => Synchronous::Normal,
+            Some(Durability::Full) | None => Synchronous::Full,
+        };
+        let data_dir = self.data_dir.unwrap_or_default();
+        Some(AgentConfig { id: id?, brokers, data_dir, limits, commit_every, synchronous, source: source?, until })
+    }
+
+    fn check_id(&self, problems: &mut Vec<String>) -> Option<AgentId> {
+        let mut name = |text: &Option<String>, what: &str| {
+            let checked = Name::new(text.as_deref().unwrap_or_default());
+            checked.map_err(|error| problems.push(format!("{what}: {error}"))).ok()
+        };
+        let (region, agent) = (name(&self.region, "region"), name(&self.name, "name"));
+        Some(AgentId { region: region?, agent: agent? })
+    }
+
+    fn check_brokers(&self, problems: &mut Vec<String>) -> Vec<BrokerAddress> {
+        let mut parse = |text: &String| {
+            let parsed = text.parse::<BrokerAddress>();
+            parsed.map_err(|error| problems.push(format!("broker: {text}: {error}"))).ok()
+        };
+        self.brokers.iter().filter_map(&mut parse).collect()
+    }
+
+    fn check_limits(&self, problems: &mut Vec<String>) -> QueueLimits {
+        let readings = self.queue_readings.unwrap_or(0);
+        if readings == 0 {
+            problems.push("queue_readings: a queue without room, give at least 1".to_owned());
+        }
+        let bytes = self.queue_bytes.unwrap_or(0);
+        if bytes < QUEUE_BYTES_MIN {
+            problems.push(format!("queue_bytes: {bytes} is too small, give at least {QUEUE_BYTES_MIN}"));
+        }
+        let max_age_us = self.queue_max_age.and_then(|Span(age)| {
+            if age < MAX_AGE_MIN {
+                problems.push(format!("queue_max_age: {} is too short, give at least 1s", Span(age)));
+            }
+            i64::try_from(age.as_micros()).ok()
+        });
+        let policy = match self.when_full {
+            Some(WhenFull::DropNewest) => FullPolicy::DropNewest,
+            Some(WhenFull::Block) => FullPolicy::Block,
+            Some(WhenFull::DropOldest) | None => FullPolicy::DropOldest,
+        };
+        QueueLimits { readings, bytes, max_age_us, policy }
+    }
+}

@@ -1,0 +1,235 @@
+//! The settings of the sources.
+
+use super::{Settings, SourceKind, TimeFormat};
+use crate::source::csv::{CsvConfig, LayoutConfig, Pace, TimeUnit, Times};
+use crate::source::simulate::{Rate, SimulateConfig};
+use crate::source::stdin::StdinConfig;
+use fogline_protocol::ids::{AgentId, is_name};
+use fogline_protocol::reading::{FIELDS_MAX, Readings, Value};
+use fogline_protocol::time::Wall;
+use fogline_protocol::usecase::{self, REGISTRY};
+use std::ops::RangeInclusive;
+
+/// What rates can be paced.
+const RATES: RangeInclusive<f64> = 0.1..=100_000.0;
+/// More sensors than any agent has.
+const SENSORS: RangeInclusive<u32> = 1..=10_000;
+/// What readings can be padded to: below a batch, and above the shortest reading.
+const READING_BYTES: RangeInclusive<usize> = 64..=4096;
+/// From a thousandth of real time to a day in a twelfth of a second.
+const PACES: RangeInclusive<f64> = 0.001..=1_000_000.0;
+
+/// Where readings come from.
+#[derive(Debug, Clone)]
+pub enum SourceConfig {
+    /// Nowhere: only what is queued is sent.
+    None,
+    /// Simulated sensors.
+    Simulate(SimulateConfig),
+    /// Standard input.
+    Stdin(StdinConfig),
+    /// A recording.
+    Csv(CsvConfig),
+}
+
+impl Settings {
+    pub(super) fn source_defaults(given: &Self) -> Self {
+        let simulate = given.source == Some(SourceKind::Simulate);
+        let csv = given.source == Some(SourceKind::Csv);
+        let kind = given.kind.clone().or_else(|| simulate.then(|| "road".to_owned()));
+        let sensor = match kind.as_deref() {
+            Some("road") => "lane",
+            None | Some("power") => "meter",
+            Some(_) => "sensor",
+        };
+        let columns = csv && given.time_column.is_some();
+        Self {
+            kind,
+            sensor: (simulate || csv).then(|| sensor.to_owned()),
+            rate: simulate.then_some(1.0),
+            sensors: simulate.then_some(1),
+            pace: csv.then_some(Pace::Times(1.0)),
+            times: csv.then_some(Times::Original),
+            time_unit: columns.then_some(TimeFormat::Ms),
+            delimiter: columns.then_some(','),
+            title_lines: columns.then_some(0),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn check_source(
+        &self,
+        given: &Self,
+        id: Option<&AgentId>,
+        problems: &mut Vec<String>,
+    ) -> Option<SourceConfig> {
+        let before = problems.len();
+        let Some(kind) = self.source else {
+            problems.push("source: missing, give --source simulate, stdin, csv or none".to_owned());
+            return None;
+        };
+        given.check_strangers(kind, problems);
+        let config = match kind {
+            SourceKind::None => Some(SourceConfig::None),
+            SourceKind::Simulate => self.check_simulate(id, problems).map(SourceConfig::Simulate),
+            SourceKind::Stdin => Some(SourceConfig::Stdin(self.check_stdin(problems))),
+            SourceKind::Csv => self.check_csv(problems).map(SourceConfig::Csv),
+        };
+        config.filter(|_| problems.len() == before)
+    }
+
+    /// Settings of another source are mistakes.
+    fn check_strangers(&self, kind: SourceKind, problems: &mut Vec<String>) {
+        use SourceKind::{Csv, Simulate, Stdin};
+        let columns = self.time_column.is_some();
+        let uses: [(&str, bool, &[SourceKind]); 18] = [
+            ("kind", self.kind.is_some(), if columns { &[Simulate, Stdin, Csv] } else { &[Simulate, Stdin] }),
+            ("sensor", self.sensor.is_some(), &[Simulate, Stdin, Csv]),
+            ("raw", self.raw.is_some(), &[Simulate, Stdin, Csv]),
+            ("rate", self.rate.is_some(), &[Simulate]),
+            ("sensors", self.sensors.is_some(), &[Simulate]),
+            ("seed", self.seed.is_some(), &[Simulate]),
+            ("count", self.count.is_some(), &[Simulate]),
+            ("reading_bytes", self.reading_bytes.is_some(), &[Simulate]),
+            ("file", self.file.is_some(), &[Csv]),
+            ("pace", self.pace.is_some(), &[Csv]),
+            ("times", self.times.is_some(), &[Csv]),
+            ("from_start", self.from_start.is_some(), &[Csv]),
+            ("time_column", columns, &[Csv]),
+            ("value_columns", !self.value_columns.is_empty(), &[Csv]),
+            ("time_unit", self.time_unit.is_some() && (!columns || kind != Csv), &[]),
+            ("delimiter", self.delimiter.is_some() && (!columns || kind != Csv), &[]),
+            ("title_lines", self.title_lines.is_some() && (!columns || kind != Csv), &[]),
+            ("value_columns", !self.value_columns.is_empty() && !columns && kind == Csv, &[]),
+        ];
+        for (name, _, used) in uses.into_iter().filter(|(_, given, used)| *given && !used.contains(&kind)) {
+            problems.push(if kind == Csv && (used.is_empty() || name == "kind") {
+                format!("{name}: only for a file whose columns are named, give --time-column and --value-columns too")
+            } else {
+                format!("{name}: not for this source, leave it out")
+            });
+        }
+    }
+
+    fn check_simulate(&self, id: Option<&AgentId>, problems: &mut Vec<String>) -> Option<SimulateConfig> {
+        let kind = self.kind.as_deref().unwrap_or_default();
+        let found = usecase::find(kind);
+        if found.is_none() {
+            let known: Vec<&str> = REGISTRY.iter().map(|usecase| usecase.kind()).collect();
+            problems.push(format!("kind: nothing simulates {kind:?}, give one of {}", known.join(", ")));
+        }
+        let rate = self.rate.unwrap_or(1.0);
+        if rate != 0.0 && !RATES.contains(&rate) {
+            problems.push(format!("rate: {rate} readings a second, give 0.1 to 100000, or 0 for as fast as possible"));
+        }
+        let sensors = self.sensors.unwrap_or(1);
+        if !SENSORS.contains(&sensors) {
+            problems.push(format!("sensors: {sensors}, give 1 to 10000"));
+        }
+        let sensor = self.sensor.clone().unwrap_or_default();
+        if !is_name(&format!("{sensor}-{sensors}")) {
+            problems.push(format!("sensor: {sensor:?} does not begin a name: {NAME_RULE}"));
+        }
+        if let Some(bytes) = self.reading_bytes.filter(|bytes| !READING_BYTES.contains(bytes)) {
+            problems.push(format!("reading_bytes: {bytes}, give 64 to 4096"));
+        }
+        Some(SimulateConfig {
+            usecase: found?,
+            sensors,
+            sensor,
+            rate: if rate == 0.0 { Rate::Fastest } else { Rate::PerSecond(rate) },
+            seed: self.seed.unwrap_or_else(|| seed_of(id)),
+            count: self.count,
+            reading_bytes: self.reading_bytes,
+            raw: self.raw.unwrap_or(false),
+        })
+    }
+
+    fn check_stdin(&self, problems: &mut Vec<String>) -> StdinConfig {
+        for (what, name) in [("kind", &self.kind), ("sensor", &self.sensor)] {
+            if let Some(name) = name.as_ref().filter(|name| !is_name(name)) {
+                problems.push(format!("{what}: {name:?} is not a name: {NAME_RULE}"));
+            }
+        }
+        StdinConfig { sensor: self.sensor.clone(), kind: self.kind.clone(), raw: self.raw.unwrap_or(false) }
+    }
+
+    fn check_csv(&self, problems: &mut Vec<String>) -> Option<CsvConfig> {
+        if self.file.is_none() {
+            problems.push("file: missing, give the CSV file with --file".to_owned());
+        }
+        let sensor = self.sensor.clone().unwrap_or_default();
+        if !is_name(&sensor) {
+            problems.push(format!("sensor: {sensor:?} is not a name: {NAME_RULE}"));
+        }
+        let pace = self.pace.unwrap_or(Pace::Times(1.0));
+        if let Pace::Times(speed) = pace
+            && !PACES.contains(&speed)
+        {
+            problems.push(format!("pace: {speed} times, give 0.001 to 1000000, or max"));
+        }
+        let times = self.times.unwrap_or_default();
+        if times == Times::Played && pace == Pace::Max {
+            problems.push("times: as fast as possible all readings would have the same time, give a pace".to_owned());
+        }
+        let layout = match &self.time_column {
+            None => LayoutConfig::Household,
+            Some(column) => self.check_columns(column, problems),
+        };
+        Some(CsvConfig {
+            path: self.file.clone()?,
+            layout,
+            sensor,
+            pace,
+            times,
+            raw: self.raw.unwrap_or(false),
+            from_start: self.from_start.unwrap_or(false),
+        })
+    }
+
+    fn check_columns(&self, time_column: &str, problems: &mut Vec<String>) -> LayoutConfig {
+        let kind = self.kind.clone().unwrap_or_default();
+        if !is_name(&kind) {
+            problems.push(format!("kind: {kind:?} is not a name, give --kind: {NAME_RULE}"));
+        }
+        let values: Vec<(String, String)> = self.value_columns.iter().map(|text| column_and_field(text)).collect();
+        if values.is_empty() || values.len() > FIELDS_MAX {
+            problems
+                .push(format!("value_columns: {}, give 1 to {FIELDS_MAX} as in T=air_c,P=pressure_hpa", values.len()));
+        } else {
+            let fields: Vec<(&str, Value<'_>)> =
+                values.iter().map(|(_, field)| (field.as_str(), Value::Number(0.0))).collect();
+            if let Err(error) = Readings::new().push(Wall::MIN, "s", "k", &fields) {
+                problems.push(format!("value_columns: {error}; write COLUMN=FIELD"));
+            }
+        }
+        let unit = match self.time_unit {
+            Some(TimeFormat::Us) => TimeUnit::Us,
+            Some(TimeFormat::S) => TimeUnit::S,
+            Some(TimeFormat::Rfc3339) => TimeUnit::Rfc3339,
+            Some(TimeFormat::Ms) | None => TimeUnit::Ms,
+        };
+        LayoutConfig::Columns {
+            title_lines: self.title_lines.unwrap_or(0),
+            delimiter: self.delimiter.unwrap_or(','),
+            kind,
+            time: (time_column.to_owned(), unit),
+            values,
+        }
+    }
+}
+
+/// What a name looks like, for messages.
+const NAME_RULE: &str = "use 1 to 63 of a-z, 0-9, '_' and '-', beginning with a letter or a digit";
+
+/// `COLUMN=FIELD`, or a column whose name is a field's.
+fn column_and_field(text: &str) -> (String, String) {
+    let (column, field) = text.rsplit_once('=').unwrap_or((text, text));
+    (column.to_owned(), field.to_owned())
+}
+
+/// Agents of different names simulate different values, and each the same at every start.
+fn seed_of(id: Option<&AgentId>) -> u64 {
+    let name = id.map(ToString::to_string).unwrap_or_default();
+    name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
+}

@@ -1,0 +1,150 @@
+//! What is accepted, what is refused, and what goes before what.
+
+use super::*;
+use clap::Parser;
+use fogline_protocol::queue::FullPolicy;
+use std::time::Duration;
+
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(flatten)]
+    args: AgentArgs,
+}
+
+fn args(line: &str) -> AgentArgs {
+    Cli::parse_from(["agent"].into_iter().chain(line.split_whitespace())).args
+}
+
+fn resolve(line: &str) -> Result<AgentConfig, Vec<String>> {
+    args(line).resolve().map_err(|error| error.problems().to_vec())
+}
+
+#[test]
+fn the_defaults_are_those_of_the_library() {
+    let config = resolve("--source none").unwrap();
+    let same = AgentConfig::new(config.id.clone(), config.brokers.clone(), config.data_dir.clone(), SourceConfig::None);
+    assert_eq!(format!("{config:?}"), format!("{same:?}"));
+    assert_eq!(config.id.to_string(), "local/agent-1");
+    assert_eq!(config.data_dir, PathBuf::from("fogline-data/agent-1"));
+}
+
+#[test]
+fn every_flag_arrives() {
+    let config = resolve(
+        "--broker a:1 --broker b:2,c --region north --name lane-7 --data-dir d --commit-every 200ms --synchronous normal \
+         --queue-readings 5 --queue-bytes 70000 --queue-max-age 7d --when-full block --until queued --source none",
+    )
+    .unwrap();
+    assert_eq!(config.brokers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a:1", "b:2", "c:1883"]);
+    assert_eq!((config.id.to_string().as_str(), config.commit_every), ("north/lane-7", Duration::from_millis(200)));
+    let limits = config.limits;
+    assert_eq!((limits.readings, limits.bytes, limits.policy), (5, 70_000, FullPolicy::Block));
+    assert_eq!((limits.max_age_us, config.until), (Some(604_800_000_000), Until::Queued));
+}
+
+#[test]
+fn sources_and_their_defaults() {
+    let SourceConfig::Simulate(simulate) = resolve("--source simulate --kind power --rate 0 --raw").unwrap().source
+    else {
+        panic!("not simulated")
+    };
+    assert_eq!((simulate.sensor.as_str(), simulate.raw), ("meter", true));
+    assert_eq!(simulate.rate, crate::source::simulate::Rate::Fastest);
+    let other = resolve("--source simulate --name other").unwrap();
+    let SourceConfig::Simulate(other) = other.source else { panic!("not simulated") };
+    assert_ne!(other.seed, simulate.seed);
+
+    let SourceConfig::Csv(csv) = resolve("--source csv --file x.csv --pace max").unwrap().source else {
+        panic!("no csv")
+    };
+    assert_eq!((csv.pace, csv.sensor.as_str(), csv.raw), (Pace::Max, "meter", false));
+    let columns =
+        "--source csv --file x.csv --kind weather --time-column t --time-unit rfc3339 --value-columns a=air_c,rain_mm";
+    let SourceConfig::Csv(csv) = resolve(columns).unwrap().source else { panic!("no csv") };
+    let crate::source::csv::LayoutConfig::Columns { values, delimiter, .. } = csv.layout else { panic!("no columns") };
+    assert_eq!((values[0].1.as_str(), values[1].0.as_str(), delimiter), ("air_c", "rain_mm", ','));
+    assert!(matches!(resolve("--source stdin --kind vm").unwrap().source, SourceConfig::Stdin(_)));
+}
+
+#[test]
+fn all_problems_are_reported_together_with_a_remedy() {
+    let problems = resolve(
+        "--region A/b --broker mqtts://x:1 --queue-readings 0 --queue-bytes 1 --queue-max-age 1ms --commit-every 2m \
+         --source simulate --kind weather --rate 0.01 --sensors 0 --reading-bytes 3 --sensor UP --pace 60",
+    )
+    .unwrap_err();
+    let keys = [
+        "region",
+        "broker",
+        "queue_readings",
+        "queue_bytes",
+        "queue_max_age",
+        "commit_every",
+        "kind",
+        "rate",
+        "sensors",
+        "reading_bytes",
+        "sensor",
+        "pace",
+    ];
+    for key in keys {
+        assert!(problems.iter().any(|problem| problem.starts_with(&format!("{key}:"))), "{key}: {problems:#?}");
+    }
+    assert_eq!(problems.len(), keys.len(), "{problems:#?}");
+}
+
+#[test]
+fn half_a_csv_is_refused() {
+    let problems = |line: &str| resolve(line).unwrap_err().join("\n");
+    assert!(problems("").contains("--source"));
+    assert!(problems("--source csv").contains("--file"));
+    assert!(problems("--source csv --file x --value-columns a").contains("--time-column"));
+    assert!(problems("--source csv --file x --kind power").contains("--time-column"));
+    assert!(problems("--source csv --file x --time-column t --kind k").contains("value_columns"));
+    assert!(problems("--source csv --file x --time-column t --kind k --value-columns A").contains("COLUMN=FIELD"));
+    assert!(problems("--source csv --file x --pace 0").contains("max"));
+    assert!(problems("--source csv --file x --pace max --times played").contains("pace"));
+}
+
+#[test]
+fn flags_go_before_the_file_and_unknown_keys_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("agent.toml");
+    std::fs::write(
+        &path,
+        "source = 'csv'\nfile = 'a.csv'\npace = 60\nname = 'house-1'\nbrokers = ['x:1']\ncommit_every = '1s'\n",
+    )
+    .unwrap();
+    let flags = format!("--config {} --name house-2", path.display());
+    let config = resolve(&flags).unwrap();
+    assert_eq!((config.id.agent.as_str(), config.brokers[0].port), ("house-2", 1));
+    assert_eq!(config.commit_every, Duration::from_secs(1));
+    let SourceConfig::Csv(csv) = config.source else { panic!("no csv") };
+    assert_eq!(csv.pace, Pace::Times(60.0));
+
+    std::fs::write(&path, "sorce = 'csv'\npace = 'fast'\ncommit_every = 50\n").unwrap();
+    let problems = resolve(&flags).unwrap_err();
+    assert_eq!(problems.len(), 4, "{problems:#?}");
+}
+
+#[test]
+fn effective_settings_read_back_as_the_same() {
+    let lines = [
+        "--source csv --file x.csv --pace 60 --from-start",
+        "--source simulate --rate 0.5 --sensors 3 --queue-max-age 12h",
+    ];
+    for line in lines {
+        let text = args(line).effective().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.toml");
+        std::fs::write(&path, &text).unwrap();
+        let again = AgentArgs { config: Some(path), ..AgentArgs::default() };
+        assert_eq!(format!("{:?}", again.resolve().unwrap()), format!("{:?}", resolve(line).unwrap()), "{text}");
+    }
+}
+
+#[test]
+fn the_queue_of_an_agent_is_found_by_its_name() {
+    let files = QueueFiles { name: Some("lane-1".to_owned()), ..QueueFiles::default() };
+    assert_eq!(files.resolve().unwrap(), PathBuf::from("fogline-data/lane-1"));
+}

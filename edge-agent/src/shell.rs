@@ -1,0 +1,246 @@
+//! What the edge node is connected to: the queue's thread, the MQTT link, the source, and those who ask how it is.
+
+use crate::journal::Journal;
+use crate::latency::{Latencies, LatencySummary};
+use crate::pump::{Delivery, Pump};
+use crate::settings::Until;
+use crate::source::SourceError;
+use crate::status::{Question, SourceReport, SourceState, StatusReport};
+use bytes::Bytes;
+use fogline_protocol::node::{EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot};
+use fogline_protocol::queue::QueueAnswer;
+use fogline_runtime::driver::Shell;
+use fogline_runtime::link::{LinkEvent, LinkEvents, LinkHandle, Publish};
+use fogline_runtime::outbox::OutboxHandle;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// How often a snapshot is shown to the outside, when something changed.
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
+
+/// An agent at one moment, for those who watch it in this process.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentSnapshot {
+    /// The edge node.
+    pub edge: EdgeSnapshot,
+    /// Readings acknowledged before this start, since the queue was made.
+    pub acknowledged_before: u64,
+    /// The source.
+    pub source: SourceReport,
+    /// From the sensor to the acknowledgement, since the start.
+    pub latency: LatencySummary,
+}
+
+/// Why the loop ended, other than by being told to.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// What [`Until`] waits for has come.
+    Done,
+    /// The source failed.
+    Source(SourceError),
+    /// The queue's thread has ended.
+    Queue,
+    /// The link has ended.
+    Link,
+}
+
+/// The readings of the source that are on their way into the queue.
+#[derive(Debug, Default)]
+pub(crate) struct Tickets {
+    next: u64,
+    open: BTreeMap<u64, Ticket>,
+    accepted_readings: u64,
+}
+
+#[derive(Debug)]
+struct Ticket {
+    weight: usize,
+    readings: usize,
+}
+
+/// The shell.
+pub(crate) struct AgentShell {
+    pub(crate) agent: String,
+    pub(crate) brokers: Vec<String>,
+    pub(crate) link: LinkHandle,
+    pub(crate) events: LinkEvents,
+    pub(crate) queue: OutboxHandle,
+    pub(crate) answers: mpsc::UnboundedReceiver<QueueAnswer>,
+    pub(crate) pump: Option<Pump>,
+    pub(crate) source_ended: bool,
+    pub(crate) tickets: Tickets,
+    pub(crate) until: Until,
+    pub(crate) questions: mpsc::Receiver<Question>,
+    pub(crate) snapshots: watch::Sender<AgentSnapshot>,
+    pub(crate) acknowledged_before: u64,
+    pub(crate) latencies: Latencies,
+    pub(crate) journal: Journal,
+    pub(crate) connection: u64,
+    pub(crate) next_snapshot: Instant,
+    pub(crate) changed: bool,
+    pub(crate) ending: Option<Ending>,
+}
+
+impl Tickets {
+    fn issue(&mut self, weight: usize, readings: usize) -> u64 {
+        self.next += 1;
+        self.open.insert(self.next, Ticket { weight, readings });
+        self.next
+    }
+
+    /// What the offer of this ticket weighed.
+    fn accept(&mut self, ticket: u64) -> Option<usize> {
+        let Ticket { weight, readings } = self.open.remove(&ticket)?;
+        self.accepted_readings += readings as u64;
+        Some(weight)
+    }
+
+    /// Readings that are handed over and not committed.
+    pub(crate) fn open_readings(&self) -> usize {
+        self.open.values().map(|ticket| ticket.readings).sum()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+}
+
+impl Shell<EdgeNode> for AgentShell {
+    fn start(&mut self, effect: EdgeEffect) {
+        match effect {
+            EdgeEffect::Queue(command) => self.queue.send(command),
+            EdgeEffect::Publish(publish) => {
+                let payload = Bytes::from(publish.payload);
+                // What the link does not take the node sends again; the link counts it.
+                self.link.publish(Publish { topic: publish.topic, payload, retain: publish.retain }).ok();
+            }
+            EdgeEffect::Accepted { ticket } => {
+                if let (Some(weight), Some(pump)) = (self.tickets.accept(ticket), &self.pump) {
+                    pump.accepted(weight);
+                }
+            }
+            EdgeEffect::InForce { key, decision } => self.journal.decision(&key, decision.as_ref()),
+        }
+    }
+
+    async fn next(&mut self, node: &EdgeNode) -> Option<EdgeInput> {
+        while self.ending.is_none() {
+            let takes = node.wants_readings() && !self.source_ended;
+            let (next_snapshot, changed) = (self.next_snapshot, self.changed);
+            tokio::select! {
+                biased;
+                answer = self.answers.recv() => match answer {
+                    Some(answer) => return Some(EdgeInput::Queue(answer)),
+                    None => self.ending = Some(Ending::Queue),
+                },
+                event = self.events.recv() => match event {
+                    Some(event) => return Some(self.heard(event)),
+                    None => self.ending = Some(Ending::Link),
+                },
+                Some(question) = self.questions.recv() => self.answer(question, node),
+                delivery = next_delivery(self.pump.as_mut()), if takes => {
+                    if let Some(input) = self.delivered(delivery) {
+                        return Some(input);
+                    }
+                    self.check_end(node);
+                }
+                () = tokio::time::sleep_until(next_snapshot), if changed => self.show(node),
+            }
+        }
+        None
+    }
+
+    fn observe(&mut self, node: &mut EdgeNode) {
+        for us in node.take_latencies() {
+            self.latencies.record(us);
+        }
+        self.changed = true;
+        self.check_end(node);
+    }
+}
+
+impl AgentShell {
+    fn heard(&mut self, event: LinkEvent) -> EdgeInput {
+        match event {
+            LinkEvent::Connected { broker, connection } => {
+                self.connection = connection;
+                self.journal.connected(self.brokers.get(broker).map_or("", String::as_str));
+                EdgeInput::Connected { connection }
+            }
+            LinkEvent::Disconnected { reason } => {
+                self.journal.disconnected(&reason);
+                EdgeInput::Disconnected
+            }
+            LinkEvent::Message { topic, payload } => EdgeInput::Message { topic, payload },
+        }
+    }
+
+    fn delivered(&mut self, delivery: Option<Delivery>) -> Option<EdgeInput> {
+        match delivery {
+            Some(Delivery::Offer { offer, weight }) => {
+                let ticket = self.tickets.issue(weight, offer.readings.len());
+                return Some(EdgeInput::Readings { ticket, readings: offer.readings, position: offer.position });
+            }
+            Some(Delivery::End(Ok(()))) => tracing::info!("the source has ended"),
+            Some(Delivery::End(Err(error))) => self.ending = Some(Ending::Source(error)),
+            None => {}
+        }
+        self.source_ended = true;
+        None
+    }
+
+    /// Ends the loop when what [`Until`] waits for has come.
+    fn check_end(&mut self, node: &EdgeNode) {
+        if !self.source_ended || !self.tickets.is_empty() || self.ending.is_some() {
+            return;
+        }
+        let done = match self.until {
+            Until::Stopped => false,
+            Until::Queued => true,
+            Until::Acknowledged => node.snapshot().usage.readings == 0,
+        };
+        if done {
+            self.ending = Some(Ending::Done);
+        }
+    }
+
+    /// The agent now.
+    pub(crate) fn snapshot(&self, node: &EdgeNode) -> AgentSnapshot {
+        let (offered, skipped) = self.pump.as_ref().map_or((0, 0), Pump::counts);
+        let state = match (&self.pump, self.source_ended) {
+            (None, _) => SourceState::None,
+            (Some(_), false) => SourceState::Running,
+            (Some(_), true) => SourceState::Ended,
+        };
+        AgentSnapshot {
+            edge: node.snapshot(),
+            acknowledged_before: self.acknowledged_before,
+            source: SourceReport { state, offered, accepted: self.tickets.accepted_readings, skipped },
+            latency: self.latencies.summary(),
+        }
+    }
+
+    fn answer(&self, question: Question, node: &EdgeNode) {
+        let report = StatusReport::live(self.agent.clone(), self.snapshot(node), self.latencies.counts());
+        // Whoever asked may have gone.
+        question.send(report).ok();
+    }
+
+    pub(crate) fn show(&mut self, node: &EdgeNode) {
+        self.changed = false;
+        self.next_snapshot = Instant::now() + SNAPSHOT_EVERY;
+        let snapshot = self.snapshot(node);
+        self.journal.look(&snapshot.edge);
+        self.snapshots.send_replace(snapshot);
+    }
+}
+
+/// Waits for ever when there is no source.
+async fn next_delivery(pump: Option<&mut Pump>) -> Option<Delivery> {
+    match pump {
+        Some(pump) => pump.next().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,82 @@
+//! Where readings come from. A source is a machine that is asked for its next step; [`pump`](crate::pump) runs it on a
+//! thread of its own, because files and pipes block.
+
+mod averaging;
+mod collector;
+pub mod csv;
+mod lines;
+pub mod simulate;
+mod skipped;
+pub mod stdin;
+
+pub use averaging::AVERAGED_KIND;
+pub use csv::CsvSource;
+pub use simulate::SimulateSource;
+pub use stdin::StdinSource;
+
+use fogline_protocol::queue::SourcePosition;
+use fogline_protocol::reading::Readings;
+use fogline_protocol::time::{Monotonic, Now};
+use std::path::PathBuf;
+
+/// Readings that a source hands over. They count as taken once the queue has committed them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Offer {
+    /// In the order in which they were taken; may be empty when only the position moved.
+    pub readings: Readings,
+    /// Where the source goes on after these readings; committed together with them.
+    pub position: Option<SourcePosition>,
+}
+
+/// What a source does next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// These are ready.
+    Offer(Offer),
+    /// Nothing is ready before this time. A time that has passed means: ask again.
+    Wait(Monotonic),
+    /// Nothing will ever come again.
+    End,
+}
+
+/// Gives readings, one step at a time.
+pub trait Source: Send {
+    /// The next step. May block for at most half a second, so that a stop is noticed.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the source cannot go on.
+    fn step(&mut self, now: Now) -> Result<Step, SourceError>;
+
+    /// Called once when the agent stops before the source has ended: what was taken from outside and cannot be taken
+    /// again. A source with positions has nothing to give here.
+    fn finish(&mut self, _now: Now) -> Option<Offer> {
+        None
+    }
+
+    /// Lines or samples that were no readings and were skipped, since the start.
+    fn skipped(&self) -> u64;
+}
+
+/// Why a source cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The file cannot be opened or read: check the path and its permissions.
+    #[error("cannot read {path}: {error}", path = path.display())]
+    File {
+        /// As given.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The file is not what the options say it is: change the options.
+    #[error("{path}: {problem}", path = path.display())]
+    Format {
+        /// As given.
+        path: PathBuf,
+        /// What does not fit, and what would.
+        problem: String,
+    },
+    /// Standard input broke.
+    #[error("cannot read standard input: {0}")]
+    Stdin(std::io::Error),
+}

@@ -1,0 +1,65 @@
+//! What an agent tells of itself: over a socket while it runs, and through its queue when it does not.
+
+mod render;
+mod report;
+mod socket;
+
+pub use report::{LatencyReport, LiveReport, QueueReport, SourceReport, SourceState, StatusReport};
+pub(crate) use socket::{Question, serve};
+
+use anyhow::Context;
+use fogline_protocol::time::Wall;
+use fogline_runtime::clock::wall;
+use fogline_runtime::outbox::{Inspection, inspect};
+use std::path::{Path, PathBuf};
+
+/// The queue of an agent whose data directory is `data_dir`.
+#[must_use]
+pub fn queue_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("queue.db")
+}
+
+/// The socket on which a running agent answers.
+#[must_use]
+pub fn socket_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("agent.sock")
+}
+
+/// Asks the agent whose data directory is `data_dir`; when none answers, looks into its queue. Blocks for at most some
+/// seconds.
+///
+/// # Errors
+/// When there is no queue, or when it cannot be read: the text says why.
+pub fn ask(data_dir: &Path) -> anyhow::Result<StatusReport> {
+    match socket::ask(&socket_path(data_dir)) {
+        Ok(report) => Ok(report),
+        Err(error) => {
+            tracing::debug!(%error, "no agent answers: looking into its queue");
+            let inspection =
+                inspect(&queue_path(data_dir)).context("no agent answers, and its queue cannot be shown")?;
+            Ok(report_of(inspection, wall()))
+        }
+    }
+}
+
+/// What a queue shows of an agent that does not answer.
+fn report_of(inspection: Inspection, now: Wall) -> StatusReport {
+    let Inspection { state, running, acknowledged, file_bytes } = inspection;
+    let in_force = state.decisions.into_iter().filter(|saved| {
+        let ttl_us = i64::try_from(saved.decision.ttl_ms.saturating_mul(1000)).unwrap_or(i64::MAX);
+        saved.received.us().saturating_add(ttl_us) > now.us()
+    });
+    StatusReport {
+        v: report::VERSION,
+        running,
+        queue: QueueReport::new(state.usage, Some(file_bytes)),
+        acknowledged,
+        streams: state.segments.len(),
+        gaps: state.gaps,
+        in_force: in_force.map(|saved| saved.decision).collect(),
+        live: None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! The status for a person.
+
+use super::report::{LiveReport, SourceState, StatusReport};
+use fogline_protocol::time::Wall;
+use fogline_protocol::wire::State;
+use fogline_runtime::clock::wall;
+use std::fmt;
+use std::time::Duration;
+
+/// Gaps that are listed; the others are counted.
+const GAPS_SHOWN: usize = 5;
+
+impl fmt::Display for StatusReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.live {
+            Some(live) => write_live(f, live)?,
+            None if self.running => writeln!(f, "agent         running, but it does not answer")?,
+            None => writeln!(f, "agent         stopped")?,
+        }
+        let queue = &self.queue;
+        let oldest = queue
+            .oldest_us
+            .map_or(String::new(), |us| format!(", oldest {} ago", age(wall().since(Wall::from_us(us)))));
+        writeln!(f, "queue         {} readings, {} bytes{oldest}", queue.readings, queue.bytes)?;
+        if let Some(live) = &self.live {
+            writeln!(
+                f,
+                "in flight     {} readings, {} bytes of {}",
+                live.in_flight, live.in_flight_bytes, live.credit_bytes
+            )?;
+        }
+        let resent = self.live.as_ref().map_or(String::new(), |live| format!(", {} sent again", live.resent));
+        writeln!(f, "acknowledged  {}{resent}", self.acknowledged)?;
+        writeln!(f, "dropped       {}", queue.dropped)?;
+        write_gaps(f, self)?;
+        for decision in &self.in_force {
+            let (key, term) = (&decision.key, &decision.term);
+            writeln!(
+                f,
+                "in force      {key} {} (term {} of {}, number {})",
+                decision.body, term.counter, term.ingester, decision.seq
+            )?;
+        }
+        let live = self.live.as_ref();
+        live.and_then(|live| live.fault.as_ref()).map_or(Ok(()), |fault| writeln!(f, "fault         {fault}"))?;
+        live.map_or(Ok(()), |live| write_latency(f, live))
+    }
+}
+
+fn write_live(f: &mut fmt::Formatter<'_>, live: &LiveReport) -> fmt::Result {
+    writeln!(f, "agent         {}, version {}, process {}", live.agent, live.version, live.pid)?;
+    let connection = if live.connected { "connected" } else { "not connected" };
+    let ingester = match live.ingester {
+        None => "no word from an ingester",
+        Some(State::Ok) => "the ingester is fine",
+        Some(State::StoreDown) => "the ingester's store is down",
+        Some(State::Busy) => "the ingester is busy",
+    };
+    writeln!(f, "connection    {connection}, {ingester}")?;
+    let state = match live.source.state {
+        SourceState::None => "none",
+        SourceState::Running => "running",
+        SourceState::Ended => "ended",
+    };
+    writeln!(
+        f,
+        "source        {state}, {} readings queued, {} lines skipped",
+        live.source.accepted, live.source.skipped
+    )
+}
+
+fn write_gaps(f: &mut fmt::Formatter<'_>, report: &StatusReport) -> fmt::Result {
+    let shown: Vec<String> =
+        report.gaps.iter().take(GAPS_SHOWN).map(|gap| format!("{}-{}", gap.first, gap.last)).collect();
+    let more = report.gaps.len().saturating_sub(GAPS_SHOWN);
+    match (shown.is_empty(), more) {
+        (true, _) => Ok(()),
+        (false, 0) => writeln!(f, "gaps          {}", shown.join(", ")),
+        (false, more) => writeln!(f, "gaps          {} and {more} more", shown.join(", ")),
+    }
+}
+
+fn write_latency(f: &mut fmt::Formatter<'_>, live: &LiveReport) -> fmt::Result {
+    let summary = live.latency.summary;
+    if summary.count == 0 {
+        return Ok(());
+    }
+    let [p50, p99, p999, max] =
+        [summary.p50_us, summary.p99_us, summary.p999_us, summary.max_us].map(|us| age(Duration::from_micros(us)));
+    writeln!(f, "latency       half within {p50}, 99% within {p99}, 99.9% within {p999}, all within {max}")
+}
+
+/// A duration with the figures that matter.
+fn age(span: Duration) -> String {
+    match span.as_secs() {
+        0 => format!("{:.1} ms", span.as_secs_f64() * 1000.0),
+        1..=119 => format!("{:.1} s", span.as_secs_f64()),
+        120..=7199 => format!("{} min", span.as_secs() / 60),
+        7200..=172_799 => format!("{} h", span.as_secs() / 3600),
+        _ => format!("{} days", span.as_secs() / 86_400),
+    }
+}

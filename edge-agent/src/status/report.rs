@@ -1,0 +1,162 @@
+//! The status as it is handed out, as JSON too.
+
+use crate::latency::LatencySummary;
+use crate::shell::AgentSnapshot;
+use fogline_protocol::delivery::ranges::Range;
+use fogline_protocol::queue::QueueUsage;
+use fogline_protocol::wire::{Decision, State};
+use serde::{Deserialize, Serialize};
+
+/// The version of the report. It grows when something in it changes its meaning.
+pub(crate) const VERSION: u32 = 1;
+
+/// An agent at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// The version of this report: 1.
+    pub v: u32,
+    /// An agent has the queue open.
+    pub running: bool,
+    /// How full the queue is.
+    pub queue: QueueReport,
+    /// Readings acknowledged since the queue was made.
+    pub acknowledged: u64,
+    /// Streams with readings in the queue.
+    pub streams: usize,
+    /// Sequence numbers that never come, and are not acknowledged yet: pairs of first and last.
+    pub gaps: Vec<Range>,
+    /// The decisions in force.
+    pub in_force: Vec<Decision>,
+    /// What only a running agent knows; none when no agent answers.
+    pub live: Option<LiveReport>,
+}
+
+/// How full a queue is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueReport {
+    /// Readings in it.
+    pub readings: u64,
+    /// Their bytes as JSON.
+    pub bytes: u64,
+    /// The time of the oldest one, in microseconds since 1970.
+    pub oldest_us: Option<i64>,
+    /// Readings dropped for want of room or for age, since the queue was made.
+    pub dropped: u64,
+    /// Bytes of its file on the disk, where they are known.
+    pub file_bytes: Option<u64>,
+}
+
+/// What only a running agent knows. Counts are since its start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveReport {
+    /// `region/name`.
+    pub agent: String,
+    /// The program's version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Connected to a broker and subscribed.
+    pub connected: bool,
+    /// The ingester's state, as last heard on this connection.
+    pub ingester: Option<State>,
+    /// Readings that wait to be sent.
+    pub unsent: u64,
+    /// Readings sent and not acknowledged.
+    pub in_flight: u64,
+    /// Their bytes.
+    pub in_flight_bytes: u64,
+    /// Bytes that may be in flight.
+    pub credit_bytes: u64,
+    /// Readings acknowledged since the start.
+    pub acknowledged: u64,
+    /// Readings sent more than once.
+    pub resent: u64,
+    /// Readings whose time was moved by a microsecond, to tell them from one of the same time.
+    pub moved_times: u64,
+    /// Messages from the broker that made no sense.
+    pub refused_messages: u64,
+    /// Why the disk does not do what it is asked for.
+    pub fault: Option<String>,
+    /// The source.
+    pub source: SourceReport,
+    /// From the sensor to the acknowledgement.
+    pub latency: LatencyReport,
+}
+
+/// What a source did since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceReport {
+    /// Whether it still gives readings.
+    pub state: SourceState,
+    /// Readings handed over.
+    pub offered: u64,
+    /// Readings in the queue or beyond: the offers that are committed.
+    pub accepted: u64,
+    /// Lines that were no readings.
+    pub skipped: u64,
+}
+
+/// How a source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceState {
+    /// There is none.
+    None,
+    /// More may come.
+    Running,
+    /// Nothing more comes.
+    Ended,
+}
+
+/// A distribution of latencies.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatencyReport {
+    /// In few words.
+    #[serde(flatten)]
+    pub summary: LatencySummary,
+    /// All of it, as pairs of microseconds and how many: [`Latencies::record_n`](crate::latency::Latencies::record_n) makes
+    /// the same distribution of them.
+    pub counts: Vec<(u64, u64)>,
+}
+
+impl QueueReport {
+    pub(crate) fn new(usage: QueueUsage, file_bytes: Option<u64>) -> Self {
+        let QueueUsage { readings, bytes, oldest, dropped } = usage;
+        Self { readings, bytes, oldest_us: oldest.map(|time| time.us()), dropped, file_bytes }
+    }
+}
+
+impl StatusReport {
+    /// The report of the running agent `agent`.
+    pub(crate) fn live(agent: String, snapshot: AgentSnapshot, counts: Vec<(u64, u64)>) -> Self {
+        let AgentSnapshot { edge, acknowledged_before, source, latency } = snapshot;
+        let live = LiveReport {
+            agent,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            connected: edge.connected,
+            ingester: edge.state,
+            unsent: edge.unsent,
+            in_flight: edge.in_flight,
+            in_flight_bytes: edge.in_flight_bytes,
+            credit_bytes: edge.credit,
+            acknowledged: edge.acknowledged,
+            resent: edge.resent,
+            moved_times: edge.moved_times,
+            refused_messages: edge.refused_messages,
+            fault: edge.fault.map(|fault| fault.to_string()),
+            source,
+            latency: LatencyReport { summary: latency, counts },
+        };
+        Self {
+            v: VERSION,
+            running: true,
+            queue: QueueReport::new(edge.usage, None),
+            acknowledged: acknowledged_before + live.acknowledged,
+            streams: edge.streams,
+            gaps: edge.gaps,
+            in_force: edge.in_force,
+            live: Some(live),
+        }
+    }
+}

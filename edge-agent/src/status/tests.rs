@@ -1,0 +1,90 @@
+//! The status of agents that run, that stopped, and that never were.
+
+use super::*;
+use crate::program::{Running, run};
+use crate::settings::{AgentConfig, SourceConfig, Until};
+use crate::source::simulate::{Rate, SimulateConfig};
+use fogline_protocol::ids::{AgentId, Name};
+use fogline_protocol::usecase::Road;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+const COUNT: u64 = 3000;
+
+fn config(data_dir: &Path) -> AgentConfig {
+    let name = |text| Name::new(text).unwrap();
+    let id = AgentId { region: name("north"), agent: name("lane-1") };
+    let source = SourceConfig::Simulate(SimulateConfig {
+        usecase: &Road,
+        sensors: 2,
+        sensor: "lane".to_owned(),
+        rate: Rate::Fastest,
+        seed: 1,
+        count: Some(COUNT),
+        reading_bytes: None,
+        raw: false,
+    });
+    // The discard port: nobody listens there.
+    AgentConfig::new(id, vec!["127.0.0.1:9".parse().unwrap()], data_dir.to_owned(), source)
+}
+
+#[tokio::test]
+async fn a_running_agent_answers_and_a_stopped_one_is_looked_into() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("agent");
+    assert!(ask(&data_dir).is_err());
+
+    let (ready, running) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let shutdown = async move { stopped.await.unwrap() };
+    let agent = tokio::spawn(run(config(&data_dir), shutdown, ready));
+    let Running { mut snapshots, .. } = running.await.unwrap();
+    let queued = snapshots.wait_for(|agent| agent.source.accepted == COUNT);
+    tokio::time::timeout(Duration::from_secs(20), queued).await.unwrap().unwrap();
+
+    let asked = data_dir.clone();
+    let report = tokio::task::spawn_blocking(move || ask(&asked)).await.unwrap().unwrap();
+    let live = report.live.as_ref().unwrap();
+    assert_eq!((report.queue.readings, live.agent.as_str(), live.connected), (COUNT, "north/lane-1", false));
+    assert_eq!((live.source.state, live.source.offered), (SourceState::Ended, COUNT));
+    let mode = std::fs::metadata(socket_path(&data_dir)).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(report.to_string().contains("3000 readings"), "{report}");
+
+    stop.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(10), agent).await.unwrap().unwrap().unwrap();
+    assert!(!socket_path(&data_dir).exists());
+    let report = ask(&data_dir).unwrap();
+    assert_eq!((report.running, report.queue.readings, report.live.is_none()), (false, COUNT, true));
+    assert!(report.to_string().starts_with("agent         stopped"), "{report}");
+}
+
+#[tokio::test]
+async fn an_agent_stops_when_all_is_queued() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = AgentConfig { until: Until::Queued, ..config(folder.path()) };
+    let (ready, _running) = oneshot::channel();
+    let ended = tokio::time::timeout(Duration::from_secs(20), run(config, std::future::pending(), ready)).await;
+    ended.unwrap().unwrap();
+    assert_eq!(ask(folder.path()).unwrap().queue.readings, COUNT);
+}
+
+#[test]
+fn a_report_survives_json() {
+    let usage =
+        fogline_protocol::queue::QueueUsage { readings: 3, bytes: 300, oldest: Some(Wall::from_us(5)), dropped: 1 };
+    let report = StatusReport {
+        v: 1,
+        running: false,
+        queue: QueueReport::new(usage, Some(4096)),
+        acknowledged: 7,
+        streams: 1,
+        gaps: (0..9).map(|n| fogline_protocol::delivery::ranges::Range::new(n * 10 + 1, n * 10 + 2)).collect(),
+        in_force: Vec::new(),
+        live: None,
+    };
+    let text = serde_json::to_string(&report).unwrap();
+    assert_eq!(serde_json::from_str::<StatusReport>(&text).unwrap(), report);
+    assert!(report.to_string().contains("1-2, 11-12, 21-22, 31-32, 41-42 and 4 more"), "{report}");
+}
