@@ -42,7 +42,8 @@ impl Served {
     ) -> Result<T, ApiError> {
         let served = Arc::clone(self);
         let work = move || {
-            let reader = StoreReader::open(&served.database).map_err(|error| ApiError::Unavailable(error.to_string()))?;
+            let reader =
+                StoreReader::open(&served.database).map_err(|error| ApiError::Unavailable(error.to_string()))?;
             query(&reader).map_err(|error| ApiError::Unavailable(error.to_string()))
         };
         tokio::task::spawn_blocking(work).await.map_err(|error| ApiError::Unavailable(error.to_string()))?
@@ -76,9 +77,9 @@ impl IntoResponse for ApiError {
 /// # Errors
 /// When the address cannot be listened on.
 pub(crate) async fn serve(address: SocketAddr, served: Served) -> anyhow::Result<(SocketAddr, JoinHandle<()>)> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}: stop what uses it, or choose another address with --http"))?;
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}: stop what uses it, or choose another address with --http")
+    })?;
     let address = listener.local_addr()?;
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))

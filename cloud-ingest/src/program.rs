@@ -80,8 +80,16 @@ pub async fn run(
     ready.send(Running { http: address, database, snapshots: watched }).ok();
     tracing::info!(name = %config.name, http = %address, store = ?config.store, "ingester started");
 
-    let mut shell =
-        IngestShell { link, events, store, answers, snapshots, next_snapshot: Instant::now(), store_closed: false, connected: false };
+    let mut shell = IngestShell {
+        link,
+        events,
+        store,
+        answers,
+        snapshots,
+        next_snapshot: Instant::now(),
+        store_closed: false,
+        connected: false,
+    };
     drive(&mut node, &mut shell, &clock, shutdown).await;
     server.abort();
     stop(shell).await
@@ -94,7 +102,10 @@ async fn stop(shell: IngestShell) -> anyhow::Result<()> {
     drop(answers);
     link.close(CLOSE_DEADLINE).await;
     tokio::task::spawn_blocking(move || store.stop()).await??;
-    anyhow::ensure!(!store_closed, "the store's thread ended: restart the ingester; agents send again what was not stored");
+    anyhow::ensure!(
+        !store_closed,
+        "the store's thread ended: restart the ingester; agents send again what was not stored"
+    );
     tracing::info!("ingester stopped");
     Ok(())
 }

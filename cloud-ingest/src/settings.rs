@@ -276,7 +276,9 @@ fn limit_rule(min: Option<f64>, max: Option<f64>, problems: &mut Vec<String>) ->
     let step = |value: f64| (10.0..=300.0).contains(&value) && (value / rule.step_kmh).fract() == 0.0;
     if !(step(rule.min_kmh) && step(rule.max_kmh) && rule.min_kmh <= rule.max_kmh) {
         let (min, max) = (rule.min_kmh, rule.max_kmh);
-        problems.push(format!("limit_min_kmh {min} and limit_max_kmh {max}: give multiples of 10 from 10 to 300, the lower first"));
+        problems.push(format!(
+            "limit_min_kmh {min} and limit_max_kmh {max}: give multiples of 10 from 10 to 300, the lower first"
+        ));
     }
     rule
 }

@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use fogline_protocol::ids::AgentId;
 use fogline_protocol::node::{EdgeConfig, EdgeNode};
-use fogline_protocol::queue::{QueueState, SourcePosition};
+use fogline_protocol::queue::{QueueCommand, QueueState, SourcePosition};
 use fogline_protocol::topic::down_filter;
 use fogline_runtime::clock::{Clock, entropy};
 use fogline_runtime::driver::drive;
@@ -116,6 +116,9 @@ pub async fn run(
     let ending = shell.ending.take();
     commit_rest(&mut node, &mut shell, &clock, ending.as_ref()).await;
     drop(socket);
+    if let Some(free) = node.last_free() {
+        shell.queue.send(QueueCommand::Free(free));
+    }
     close(shell, &config.id, node.opening(), clock).await?;
     end(ending)
 }

@@ -224,7 +224,7 @@ impl AgentArgs {
         let config = settings.clone().check(&given, &mut problems);
         SettingsError::check(problems)?;
         // Without problems there is a configuration.
-        config.map(|config| (settings, config)).ok_or_else(|| unreachable_problem())
+        config.map(|config| (settings, config)).ok_or_else(unreachable_problem)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where readings come from. A source is a machine that is asked for its next step; [`pump`](crate::pump) runs it on a
+//! Where readings come from. A source is a machine that is asked for its next step; `pump` runs it on a
 //! thread of its own, because files and pipes block.
 
 mod averaging;

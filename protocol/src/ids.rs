@@ -19,9 +19,7 @@ pub const NAME_MAX_BYTES: usize = 63;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Not of the form `[a-z0-9][a-z0-9_-]{0,62}`.
-    #[error(
-        "{0:?} is not a name: use 1 to 63 of a-z, 0-9, '_' and '-', beginning with a letter or a digit"
-    )]
+    #[error("{0:?} is not a name: use 1 to 63 of a-z, 0-9, '_' and '-', beginning with a letter or a digit")]
     Form(String),
     /// `peers` and `ingest` are levels of the topic tree.
     #[error("the name {0:?} is reserved: choose another")]

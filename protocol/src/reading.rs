@@ -6,8 +6,8 @@
 
 mod json;
 
-pub use json::{ReadingJsonError, parse_reading};
 pub(crate) use json::ReadingsSeed;
+pub use json::{ReadingJsonError, parse_reading};
 
 use crate::ids::{NAME_MAX_BYTES, is_name};
 use crate::time::Wall;
@@ -45,7 +45,9 @@ pub enum ReadingError {
         text: String,
     },
     /// A field name of another form, or one that the store needs for itself.
-    #[error("field {0:?} has no usable name: use 1 to 63 of a-z, 0-9 and '_', beginning with a letter; seq, stream and time are taken")]
+    #[error(
+        "field {0:?} has no usable name: use 1 to 63 of a-z, 0-9 and '_', beginning with a letter; seq, stream and time are taken"
+    )]
     FieldName(String),
     /// The same field twice.
     #[error("field {0:?} is given twice")]
@@ -156,7 +158,13 @@ impl Readings {
     ///
     /// # Errors
     /// [`ReadingError`] says which part is wrong; nothing is added then.
-    pub fn push(&mut self, ts: Wall, sensor: &str, kind: &str, fields: &[(&str, Value<'_>)]) -> Result<(), ReadingError> {
+    pub fn push(
+        &mut self,
+        ts: Wall,
+        sensor: &str,
+        kind: &str,
+        fields: &[(&str, Value<'_>)],
+    ) -> Result<(), ReadingError> {
         let mut draft = self.draft();
         let added = draft
             .set_time(ts.us())

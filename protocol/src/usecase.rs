@@ -88,7 +88,12 @@ pub trait UseCase: Debug + Sync {
     }
 
     /// What follows from the averages of a closed window for one agent. `previous` is the body of the decision before.
-    fn decide(&self, _averages: &Averages, _previous: Option<&serde_json::Value>, _rule: &LimitRule) -> Option<Verdict> {
+    fn decide(
+        &self,
+        _averages: &Averages,
+        _previous: Option<&serde_json::Value>,
+        _rule: &LimitRule,
+    ) -> Option<Verdict> {
         None
     }
 

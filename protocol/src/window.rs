@@ -217,6 +217,10 @@ mod tests {
         let mut windows = Windows::new(5, Duration::from_secs(1));
         assert_eq!(windows.merge(seconds(110), "a", &aggregate(&[1.0]), seconds(100)), Timing::Future);
         assert!(windows.is_empty());
-        assert_eq!(windows.merge(seconds(100), "a", &aggregate(&[1.0]), seconds(99)), Timing::OnTime, "within the grace");
+        assert_eq!(
+            windows.merge(seconds(100), "a", &aggregate(&[1.0]), seconds(99)),
+            Timing::OnTime,
+            "within the grace"
+        );
     }
 }

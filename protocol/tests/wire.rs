@@ -1,11 +1,14 @@
 //! What travels, letter by letter, and what is refused.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::{Name, SEQ_MAX, StreamId, Term};
 use fogline_protocol::reading::{Readings, Value};
 use fogline_protocol::time::Wall;
 use fogline_protocol::wire::{
-    Ack, Batch, BatchHeader, Decision, DecisionAck, Hello, Message, OpenStream, Outcome, State, Status, StreamAck, WireError,
+    Ack, Batch, BatchHeader, Decision, DecisionAck, Hello, Message, OpenStream, Outcome, State, Status, StreamAck,
+    WireError,
 };
 use proptest::prelude::*;
 
@@ -152,8 +155,7 @@ fn small_messages_are_checked_too() {
     let ack_with = |from, to| Ack::decode(&refused(&ack().encode(), from, to)).unwrap_err().reason();
     assert_eq!(ack_with("[[8,9]]", "[[6,9]]"), "range");
     assert_eq!(ack_with("store_down", "asleep"), "malformed");
-    let decision_with =
-        |from, to| Decision::decode(&refused(&decision().encode(), from, to)).unwrap_err().reason();
+    let decision_with = |from, to| Decision::decode(&refused(&decision().encode(), from, to)).unwrap_err().reason();
     assert_eq!(decision_with(r#""seq":9"#, r#""seq":0"#), "sequence");
     assert_eq!(decision_with(r#""ttl_ms":60000"#, r#""ttl_ms":0"#), "value");
     assert_eq!(decision_with(r#""key":"limit""#, r#""key":"a/#""#), "value");

@@ -143,7 +143,10 @@ fn memory() -> String {
 
 fn remove(path: &Path) -> Result<(), std::io::Error> {
     std::fs::remove_file(path)?;
-    let mut lock = path.as_os_str().to_owned();
-    lock.push(".lock");
-    std::fs::remove_file(lock)
+    for suffix in [".lock", ".reserve"] {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(suffix);
+        std::fs::remove_file(beside)?;
+    }
+    Ok(())
 }

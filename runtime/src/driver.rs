@@ -17,7 +17,12 @@ pub trait Shell<M: Machine> {
 }
 
 /// Runs `node` until the shell has no more inputs or `until` completes.
-pub async fn drive<M: Machine, S: Shell<M>>(node: &mut M, shell: &mut S, clock: &Clock, until: impl Future<Output = ()>) {
+pub async fn drive<M: Machine, S: Shell<M>>(
+    node: &mut M,
+    shell: &mut S,
+    clock: &Clock,
+    until: impl Future<Output = ()>,
+) {
     tokio::pin!(until);
     loop {
         while let Some(effect) = node.poll_effect() {

@@ -10,6 +10,7 @@
 //!   much it holds.
 //! - Answers come in the order of their commands, but for `Freed`: a free waits for the next write, at most
 //!   [`OutboxConfig::free_within`], and its answer with it. Frees are answered in the order of frees.
+//! - A queue that has filled its disk still drains (`room`).
 //! - When a write fails nothing of it has happened, and the next one finds the queue as it was.
 
 mod append;
@@ -23,6 +24,7 @@ mod inspect;
 mod load;
 mod lock;
 mod queue;
+mod room;
 mod state;
 mod worker;
 
@@ -33,6 +35,7 @@ use fogline_protocol::queue::{QueueAnswer, QueueCommand, QueueFault, QueueLimits
 use fogline_protocol::time::Wall;
 use lock::Lock;
 use queue::Queue;
+use room::Room;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -64,7 +67,8 @@ pub enum Synchronous {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct OutboxConfig {
-    /// The file. Its folder must exist; SQLite keeps `-wal` and `-shm` beside it, and the lock is beside it in `.lock`.
+    /// The file. Its folder must exist; SQLite keeps `-wal` and `-shm` beside it, the lock is in `.lock`, and 6 MiB
+    /// are held back in `.reserve`.
     pub path: PathBuf,
     /// How much it holds, and what gives way when it is full.
     pub limits: QueueLimits,
@@ -120,12 +124,11 @@ impl Outbox {
     pub fn open(config: OutboxConfig) -> Result<Self, OutboxError> {
         let path = config.path.clone();
         let lock = Lock::take(&path)?;
-        if path.exists() {
-            file::check(&path)?;
-        } else {
-            file::create(&path)?;
-        }
-        let (queue, state) = Queue::open(&config).map_err(|fault| OutboxError::of(&path, &fault))?;
+        let (queue, state) = match open_file(&config) {
+            // To open takes some room too: that of the earlier opening.
+            Err(OutboxError::DiskFull { .. }) if Room::release(&path) => open_file(&config)?,
+            result => result?,
+        };
         let (orders, received) = channel();
         let (answer, answers) = unbounded_channel();
         let worker = Worker::new(queue, answer, config.free_within);
@@ -138,6 +141,16 @@ impl Outbox {
         let thread = thread.map_err(|error| OutboxError::system(&path, &error))?;
         Ok(Self { state, handle: OutboxHandle { orders, thread, path }, answers })
     }
+}
+
+fn open_file(config: &OutboxConfig) -> Result<(Queue, QueueState), OutboxError> {
+    let path = &config.path;
+    if path.exists() {
+        file::check(path)?;
+    } else {
+        file::create(path)?;
+    }
+    Queue::open(config).map_err(|fault| OutboxError::of(path, &fault))
 }
 
 /// Gives commands to a queue. Dropped without [`close`](Self::close), the queue finishes what it was asked for and closes

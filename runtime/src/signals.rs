@@ -5,7 +5,8 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Completes at the first SIGTERM or SIGINT. Never completes when the system gives no signal handler, which leaves the
 /// signals their usual effect.
 pub async fn stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         std::future::pending::<()>().await;
         return;
     };

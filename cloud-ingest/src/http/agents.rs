@@ -30,7 +30,9 @@ pub(super) async fn page(
 ) -> Result<Json<Answer>, ApiError> {
     let limit = params.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(ApiError::BadRequest(format!("limit is {limit}: give 1 to {PAGE_MAX}, and offset for the next page")));
+        return Err(ApiError::BadRequest(format!(
+            "limit is {limit}: give 1 to {PAGE_MAX}, and offset for the next page"
+        )));
     }
     let page = Page { limit, offset: params.offset.unwrap_or(0) };
     let agents = served.read(move |reader| reader.agents(page)).await?;

@@ -44,21 +44,46 @@ fn node_metrics(snapshot: &CloudSnapshot) -> Vec<Metric> {
         ("fogline_ingest_duplicates_total", counter, "Readings that were received before.", count.duplicates),
         ("fogline_ingest_stored_total", counter, "Readings written to the store.", count.stored),
         ("fogline_ingest_dead_letters_total", counter, "Readings that the store refuses for good.", count.dead),
-        ("fogline_ingest_out_of_range_total", counter, "Values that cannot be true: stored, not averaged.", count.out_of_range),
+        (
+            "fogline_ingest_out_of_range_total",
+            counter,
+            "Values that cannot be true: stored, not averaged.",
+            count.out_of_range,
+        ),
         ("fogline_ingest_hellos_total", counter, "Hellos of agents.", count.hellos),
         ("fogline_ingest_acks_total", counter, "Acknowledgements of readings, sent.", count.acks),
         ("fogline_ingest_commits_total", counter, "Commits to the store.", count.commits),
-        ("fogline_ingest_store_errors_total", counter, "Commits and look-ups that failed and are tried again.", count.store_errors),
+        (
+            "fogline_ingest_store_errors_total",
+            counter,
+            "Commits and look-ups that failed and are tried again.",
+            count.store_errors,
+        ),
         ("fogline_ingest_decisions_total", counter, "Decisions made.", count.decisions_issued),
         ("fogline_ingest_decisions_sent_total", counter, "Decisions sent, repeats included.", count.decisions_sent),
-        ("fogline_ingest_decisions_acknowledged_total", counter, "Decisions that their agent answered.", count.decisions_acknowledged),
-        ("fogline_ingest_decisions_outstanding", gauge, "Decisions that are not answered yet.", number(snapshot.outstanding)),
+        (
+            "fogline_ingest_decisions_acknowledged_total",
+            counter,
+            "Decisions that their agent answered.",
+            count.decisions_acknowledged,
+        ),
+        (
+            "fogline_ingest_decisions_outstanding",
+            gauge,
+            "Decisions that are not answered yet.",
+            number(snapshot.outstanding),
+        ),
         ("fogline_ingest_agents", gauge, "Agents in memory.", number(snapshot.agents)),
         ("fogline_ingest_agents_active", gauge, "Agents that share the credit.", number(snapshot.active)),
         ("fogline_ingest_credit_bytes", gauge, "Bytes that each of them may have unacknowledged.", snapshot.credit),
         ("fogline_ingest_held_bytes", gauge, "Bytes between the network and the store.", snapshot.held_bytes),
         ("fogline_ingest_term", gauge, "The counter of the term.", snapshot.term.counter),
-        ("fogline_ingest_store_up", gauge, "1 while the store does what it is asked for.", u64::from(snapshot.store_down.is_none())),
+        (
+            "fogline_ingest_store_up",
+            gauge,
+            "1 while the store does what it is asked for.",
+            u64::from(snapshot.store_down.is_none()),
+        ),
     ]
 }
 
@@ -71,6 +96,11 @@ fn link_metrics(link: LinkMetrics) -> [Metric; 7] {
         ("fogline_ingest_broker_published_total", counter, "Messages sent.", link.published),
         ("fogline_ingest_broker_dropped_total", counter, "Messages thrown away with their connection.", link.dropped),
         ("fogline_ingest_broker_refused_total", counter, "Messages for which the link had no room.", link.refused),
-        ("fogline_ingest_broker_shed_total", counter, "Messages received and thrown away, to be sent again.", link.shed),
+        (
+            "fogline_ingest_broker_shed_total",
+            counter,
+            "Messages received and thrown away, to be sent again.",
+            link.shed,
+        ),
     ]
 }

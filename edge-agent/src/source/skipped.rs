@@ -30,7 +30,7 @@ impl Skipped {
         }
         self.next_shown = self.next_shown.saturating_mul(10);
         let text: String = String::from_utf8_lossy(text).chars().take(SHOWN_CHARS).collect();
-        tracing::warn!(line = number, skipped = self.count, %why, ?text, "a line that is not a reading was skipped");
+        tracing::warn!(line = number, skipped = self.count, %why, text = %text.escape_debug(), "a line that is not a reading was skipped");
         true
     }
 }

@@ -29,7 +29,9 @@ impl Backoff {
     pub fn measured(&mut self, round_trip: Duration) {
         self.smoothed = Some(match self.smoothed {
             None => (round_trip, round_trip / 2),
-            Some((mean, variation)) => (mean * 7 / 8 + round_trip / 8, variation * 3 / 4 + mean.abs_diff(round_trip) / 4),
+            Some((mean, variation)) => {
+                (mean * 7 / 8 + round_trip / 8, variation * 3 / 4 + mean.abs_diff(round_trip) / 4)
+            }
         });
     }
 
@@ -73,7 +75,10 @@ mod tests {
         let mut backoff = Backoff::new(1);
         assert!((RESEND_MIN..RESEND_MIN * 5 / 4).contains(&wait(&mut backoff)));
         backoff.measured(Duration::from_millis(5));
-        assert!((RESEND_MIN..RESEND_MIN * 5 / 4).contains(&wait(&mut backoff)), "a short round trip does not shorten it");
+        assert!(
+            (RESEND_MIN..RESEND_MIN * 5 / 4).contains(&wait(&mut backoff)),
+            "a short round trip does not shorten it"
+        );
         for _ in 0..40 {
             backoff.failed();
         }

@@ -1,8 +1,9 @@
 //! Which reading goes next: after an outage the fresh lane goes first, and the backlog fills what is left.
 //!
 //! Whenever the oldest unsent reading is older than [`FRESH_AGE`], the newest number is marked. What comes after the mark is
-//! the fresh lane. The backlog may have a quarter of a second's worth in flight, at the rate at which bytes were
-//! acknowledged lately, so that a fresh reading never waits behind more than that.
+//! the fresh lane. The backlog may have a quarter of a second's worth under way beyond what the shortest round trip holds, at
+//! the rate at which bytes were acknowledged lately: a fresh reading never waits behind more than that, and a long way is
+//! filled all the same.
 
 use super::ranges::{Range, RangeSet};
 use crate::ids::Seq;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 /// How old the oldest unsent reading may become before newer ones overtake it.
 pub const FRESH_AGE: Duration = Duration::from_secs(2);
-/// How much of the backlog may be in flight, in seconds of the measured rate.
+/// How long what is in flight of the backlog may wait on its way, at the measured rate.
 const BACKLOG_SHARE: Duration = Duration::from_millis(250);
 /// Over how long the rate is measured at least.
 const RATE_INTERVAL: Duration = Duration::from_millis(50);
@@ -43,13 +44,15 @@ pub struct Lanes {
     rate: f64,
     measured: u64,
     since: Option<Monotonic>,
+    /// The shortest round trip of this connection.
+    round_trip: Option<Duration>,
 }
 
 impl Lanes {
     /// What a queue holds when it is opened counts as old.
     #[must_use]
     pub const fn new(newest: Seq) -> Self {
-        Self { mark: None, aged: newest, ages: VecDeque::new(), rate: 0.0, measured: 0, since: None }
+        Self { mark: None, aged: newest, ages: VecDeque::new(), rate: 0.0, measured: 0, since: None, round_trip: None }
     }
 
     /// The mark: numbers above it are the fresh lane.
@@ -86,11 +89,26 @@ impl Lanes {
         }
     }
 
+    /// A batch that was sent once was acknowledged after `round_trip`.
+    pub fn went_around(&mut self, round_trip: Duration) {
+        self.round_trip = Some(self.round_trip.map_or(round_trip, |shortest| shortest.min(round_trip)));
+    }
+
+    /// The connection is gone: the next one may go another way.
+    pub const fn closed(&mut self) {
+        self.round_trip = None;
+    }
+
     /// How many bytes of the backlog may be in flight; `one_batch` while no rate is known.
     #[must_use]
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is never negative; saturating is right")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate is never negative; saturating is right"
+    )]
     pub fn backlog_allowance(&self, one_batch: u64) -> u64 {
-        ((self.rate * BACKLOG_SHARE.as_secs_f64()) as u64).max(one_batch)
+        let time = BACKLOG_SHARE + self.round_trip.unwrap_or_default();
+        ((self.rate * time.as_secs_f64()) as u64).max(one_batch)
     }
 
     /// The next numbers to send and their lane. `allowed` says whether the backlog may go; `islands` is how many ranges
@@ -120,7 +138,9 @@ impl Lanes {
         self.ages.front().map(|(_, at)| *at + FRESH_AGE)
     }
 
-    fn grow_old(&mut self, now: Monotonic) {
+    /// What was appended [`FRESH_AGE`] ago is old now. To be called when [`Lanes::next_ageing`] has come, also while nothing
+    /// can be sent.
+    pub fn grow_old(&mut self, now: Monotonic) {
         while let Some((newest, _)) = self.ages.front().copied().filter(|(_, at)| now.since(*at) >= FRESH_AGE) {
             self.aged = newest;
             self.ages.pop_front();
@@ -188,11 +208,16 @@ mod tests {
     }
 
     #[test]
-    fn the_backlog_gets_a_quarter_of_a_second() {
+    fn the_backlog_gets_a_quarter_of_a_second_beyond_the_round_trip() {
         let mut lanes = Lanes::new(0);
         assert_eq!(lanes.backlog_allowance(48), 48);
         lanes.started(at(0));
         lanes.acknowledged(100_000, at(100));
+        assert_eq!(lanes.backlog_allowance(48), 250_000);
+        lanes.went_around(Duration::from_millis(500));
+        lanes.went_around(Duration::from_millis(800));
+        assert_eq!(lanes.backlog_allowance(48), 750_000, "a long way holds more");
+        lanes.closed();
         assert_eq!(lanes.backlog_allowance(48), 250_000);
     }
 }

@@ -40,7 +40,14 @@ impl Receiver {
         let Progress { through, ranges } = progress.unwrap_or_default();
         // 0 is no sequence number. With it in the set, everything through the watermark is its first range.
         let written = RangeSet::from_iter(std::iter::once(Range::new(0, through)).chain(ranges));
-        Self { received: written.clone(), staged: written.clone(), written, new_gaps: Vec::new(), floor: 1, moved: false }
+        Self {
+            received: written.clone(),
+            staged: written.clone(),
+            written,
+            new_gaps: Vec::new(),
+            floor: 1,
+            moved: false,
+        }
     }
 
     /// The sender holds nothing below `floor`: it was acknowledged there, perhaps by one who has forgotten it. `gaps` will

@@ -127,6 +127,7 @@ impl Sender {
         self.open = false;
         self.state = None;
         self.credit = PAYLOAD_BYTES;
+        self.lanes.closed();
         self.unsend_all();
     }
 
@@ -239,10 +240,12 @@ impl Sender {
     }
 
     fn land_flights(&mut self, outcome: &mut Acknowledged, now: Monotonic) {
-        for flight in self.flights.land(&self.done) {
+        for flight in self.flights.land(&self.done, self.freed_below) {
             self.lanes.acknowledged(flight.bytes, now);
             if !flight.again {
-                self.backoff.measured(now.since(flight.sent));
+                let round_trip = now.since(flight.sent);
+                self.backoff.measured(round_trip);
+                self.lanes.went_around(round_trip);
             }
             outcome.times.extend(flight.times);
         }
@@ -250,16 +253,18 @@ impl Sender {
 
     /// What may be deleted now.
     pub fn poll_free(&mut self) -> Option<Free> {
-        if self.freeing {
-            return None;
-        }
+        let free = if self.freeing { None } else { self.last_free() };
+        self.freeing |= free.is_some();
+        free
+    }
+
+    /// What may be deleted now, also while an earlier deletion is under way: for whoever closes the queue. Freeing the same
+    /// twice does no harm.
+    #[must_use]
+    pub fn last_free(&self) -> Option<Free> {
         let through = self.floor().saturating_sub(1);
         let gaps: Vec<Range> = self.acked_gaps.iter().collect();
-        if through < self.freed_below && gaps.is_empty() {
-            return None;
-        }
-        self.freeing = true;
-        Some(Free { through, gaps })
+        (through >= self.freed_below || !gaps.is_empty()).then_some(Free { through, gaps })
     }
 
     /// The queue deleted what [`Sender::poll_free`] named, durably.
@@ -278,6 +283,7 @@ impl Sender {
 
     /// Whatever waited too long goes back to be sent again.
     pub fn handle_timeout(&mut self, now: Monotonic) {
+        self.lanes.grow_old(now);
         if self.flights.next_deadline().is_some_and(|deadline| deadline <= now) {
             self.backoff.failed();
             self.unsend_all();
@@ -374,7 +380,9 @@ impl Sender {
 
     fn unsend_all(&mut self) {
         for flight in self.flights.give_back() {
-            for range in self.done.missing(flight) {
+            // What was freed is done, although it is not in the set any more.
+            let held = flight.and(Range::new(self.freed_below, Seq::MAX));
+            for range in self.done.missing(held) {
                 self.gaps.missing(range).into_iter().for_each(|rows| self.unsent.insert(rows));
             }
         }

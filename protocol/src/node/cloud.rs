@@ -10,6 +10,7 @@ mod steering;
 pub use snapshot::{CloudSnapshot, Counters};
 
 use super::{Machine, Publish};
+use crate::delivery::STREAMS_MAX;
 use crate::delivery::receiver::Accepted;
 use crate::ids::{AgentId, Name, StreamId, Term};
 use crate::register::Issued;
@@ -357,9 +358,13 @@ impl CloudNode {
                 (None, true) => State::Busy,
                 (None, false) => State::Ok,
             };
-            let ack = Ack { hello, credit: self.agents.credit(), state, streams };
-            self.counters.acks += 1;
-            self.publish(&id, Down::Ack, ack.encode());
+            let credit = self.agents.credit();
+            let messages =
+                if streams.is_empty() { vec![streams.as_slice()] } else { streams.chunks(STREAMS_MAX).collect() };
+            for streams in messages {
+                self.counters.acks += 1;
+                self.publish(&id, Down::Ack, Ack { hello, credit, state, streams: streams.to_vec() }.encode());
+            }
         }
     }
 

@@ -9,7 +9,9 @@ pub use snapshot::EdgeSnapshot;
 use super::{Machine, Publish};
 use crate::delivery::sender::Sender;
 use crate::ids::AgentId;
-use crate::queue::{FullPolicy, QueueAnswer, QueueCommand, QueueFault, QueueLimits, QueueState, QueueUsage, SourcePosition};
+use crate::queue::{
+    Free, FullPolicy, QueueAnswer, QueueCommand, QueueFault, QueueLimits, QueueState, QueueUsage, SourcePosition,
+};
 use crate::reading::Readings;
 use crate::register::{InForce, Received};
 use crate::time::{Monotonic, Now};
@@ -130,7 +132,11 @@ impl EdgeNode {
         }
         Self {
             sender: Sender::new(state, config.seed),
-            batching: Batching::new(config.seed, state.segments.last().map(|segment| segment.clock), config.commit_every),
+            batching: Batching::new(
+                config.seed,
+                state.segments.last().map(|segment| segment.clock),
+                config.commit_every,
+            ),
             in_force,
             hello: HelloTimer::new(config.seed),
             usage: state.usage,
@@ -168,6 +174,12 @@ impl EdgeNode {
     #[must_use]
     pub const fn opening(&self) -> u64 {
         self.opening
+    }
+
+    /// What is acknowledged and still in the queue: to be freed before it is closed, so that it is not sent again.
+    #[must_use]
+    pub fn last_free(&self) -> Option<Free> {
+        self.sender.last_free()
     }
 
     /// The status that says that an agent is gone, for connection `connection`.
@@ -265,8 +277,7 @@ impl EdgeNode {
         self.acknowledged += outcome.readings;
         let room = LATENCIES_MAX.saturating_sub(self.latencies.len());
         let samples = outcome.times.iter().take(room);
-        self.latencies
-            .extend(samples.map(|ts| u64::try_from(now.wall.since(*ts).as_micros()).unwrap_or(u64::MAX)));
+        self.latencies.extend(samples.map(|ts| u64::try_from(now.wall.since(*ts).as_micros()).unwrap_or(u64::MAX)));
     }
 
     fn decided(&mut self, decision: Decision, now: Now) {
@@ -336,7 +347,6 @@ impl EdgeNode {
             self.effects.push_back(EdgeEffect::Publish(publish(&self.config.id, channel, payload, retain)));
         }
     }
-
 }
 
 impl Machine for EdgeNode {

@@ -288,12 +288,18 @@ impl Visitor<'_> for FieldSeed<'_, '_> {
         Ok(self.draft.add_field(self.name, Value::Number(number)))
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "numbers are floats in every store: the nearest one is what is meant")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "numbers are floats in every store: the nearest one is what is meant"
+    )]
     fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
         Ok(self.draft.add_field(self.name, Value::Number(number as f64)))
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "numbers are floats in every store: the nearest one is what is meant")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "numbers are floats in every store: the nearest one is what is meant"
+    )]
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
         Ok(self.draft.add_field(self.name, Value::Number(number as f64)))
     }

@@ -44,7 +44,8 @@ impl InForce {
         for SavedDecision { decision, received } in saved {
             all.raise_term(&decision.term);
             let expires = now.mono + remaining(decision, *received, now.wall);
-            let register = Register { saved: Some(decision.clone()), expires, expired: expires <= now.mono, saving: None };
+            let register =
+                Register { saved: Some(decision.clone()), expires, expired: expires <= now.mono, saving: None };
             all.registers.insert(decision.key.clone(), register);
         }
         all
@@ -73,17 +74,19 @@ impl InForce {
         if saving.is_some_and(|order| decision.order() <= order) {
             return Received::Nothing;
         }
-        let known = register.saved.as_ref().map(Decision::order);
-        let outcome = match known.map(|known| decision.order().cmp(&known)) {
-            Some(std::cmp::Ordering::Less) => Outcome::Superseded,
-            Some(std::cmp::Ordering::Equal) => Outcome::Applied,
-            Some(std::cmp::Ordering::Greater) | None => {
-                let saved = SavedDecision { decision, received: wall };
-                register.saving = Some(saved.clone());
-                return Received::Save(saved);
-            }
+        let outcome = match &register.saved {
+            Some(known) if decision.order() > known.order() => None,
+            // An ingester that lost its state counts from 1 again: the same order, and another decision.
+            Some(known) if decision.order() < known.order() || decision.body != known.body => Some(Outcome::Superseded),
+            Some(_) => Some(Outcome::Applied),
+            None => None,
         };
-        Received::Answer(self.answer(&decision, outcome))
+        if let Some(outcome) = outcome {
+            return Received::Answer(self.answer(&decision, outcome));
+        }
+        let saved = SavedDecision { decision, received: wall };
+        register.saving = Some(saved.clone());
+        Received::Save(saved)
     }
 
     /// The decision being saved for `key` is on disk: it is in force, and answered.

@@ -139,7 +139,9 @@ impl Issued {
     pub fn committed(&mut self, changes: &[DecisionRecord], now: Monotonic) {
         for change in changes.iter().filter(|change| change.fate == Fate::Outstanding) {
             let at = (change.agent.clone(), change.decision.key.clone());
-            if let Some(register) = self.outstanding.get_mut(&at).filter(|r| r.decision.order() == change.decision.order()) {
+            if let Some(register) =
+                self.outstanding.get_mut(&at).filter(|r| r.decision.order() == change.decision.order())
+            {
                 register.committed = true;
                 register.next_send = now;
             }

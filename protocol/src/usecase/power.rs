@@ -31,7 +31,8 @@ impl UseCase for Power {
     }
 
     fn simulate(&self, sensor: &str, ts: Wall, rng: &mut Rng, into: &mut Readings) {
-        let phases = [rng.between(20.0, 400.0).round(), rng.between(0.0, 900.0).round(), rng.between(0.0, 300.0).round()];
+        let phases =
+            [rng.between(20.0, 400.0).round(), rng.between(0.0, 900.0).round(), rng.between(0.0, 300.0).round()];
         let total: f64 = phases.iter().sum();
         // A meter that has counted 250 W since 2020: plausible, and growing with time.
         #[allow(clippy::cast_precision_loss, reason = "hours since 2020 need few digits")]

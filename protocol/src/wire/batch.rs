@@ -8,8 +8,8 @@ use crate::delivery::ranges::Range;
 use crate::delivery::{BATCH_MAX_READINGS, GAPS_PER_MESSAGE_MAX};
 use crate::ids::{SEQ_MAX, Seq, StreamId};
 use crate::reading::{ReadingError, Readings, ReadingsSeed};
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde::Serialize;
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 
 /// The largest value of [`BatchHeader::clock`].

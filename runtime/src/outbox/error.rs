@@ -25,7 +25,7 @@ pub enum OutboxError {
         holder: String,
     },
     /// Name the right file.
-    #[error("{} is not a queue of Fogline: {found}. It was left as it is: name another file, or move it away", path.display())]
+    #[error("{} is not a queue of Fogline: {found}. It was left untouched: name another file, or move it away", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -34,8 +34,8 @@ pub enum OutboxError {
     },
     /// Install the newer version.
     #[error(
-        "the queue {} has layout {found}, written by a newer version (this one knows {SCHEMA_VERSION}). It was left as it \
-         is: start that version again, let it drain the queue, and then change versions",
+        "the queue {} has layout {found}, written by a newer version (this one knows {SCHEMA_VERSION}). It was left \
+         untouched: start that version again, let it drain the queue, and then change versions",
         path.display()
     )]
     Newer {
@@ -46,7 +46,7 @@ pub enum OutboxError {
     },
     /// Rescue what can be read, then move the file away.
     #[error(
-        "the queue {} is damaged: {what}. It was left as it is: save what can be read with `sqlite3 FILE .recover`, then \
+        "the queue {} is damaged: {what}. It was left untouched: save what can be read with `sqlite3 FILE .recover`, then \
          move the file and its -wal away; the agent makes a new one",
         path.display()
     )]

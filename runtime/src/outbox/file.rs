@@ -29,12 +29,8 @@ const CACHE_KIB: u32 = 1536;
 /// of 50 ms, 4 KiB write 7.5 bytes per byte of payload, 2 KiB 5.5 and 1 KiB 3.9, but at 1 KiB appending takes half as much
 /// processor time again.
 const PAGE_BYTES: u32 = 2048;
-/// Pages in the write ahead log before they are written back. Each page is written back once however often it was logged
-/// since, so a larger log wears the disk less; this one is 6 MB.
-const CHECKPOINT_PAGES: u32 = 3000;
-/// What the log may keep of the disk after a checkpoint. Kept rather than given back, so that a full disk leaves the
-/// queue room for the transactions that free readings.
-const LOG_KEPT_BYTES: u32 = 8 << 20;
+/// What the log may keep of the disk after it was written back: as much as it will need again.
+const LOG_KEPT_BYTES: u32 = 6 << 20;
 /// How long to wait for a process that looks into the queue: it holds SQLite's locks for milliseconds.
 const BUSY: Duration = Duration::from_secs(2);
 
@@ -162,7 +158,7 @@ pub(super) fn read_write(config: &OutboxConfig) -> Result<Connection, rusqlite::
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = {synchronous};
          PRAGMA cache_size = -{CACHE_KIB};
-         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
+         PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = {LOG_KEPT_BYTES};
          PRAGMA temp_store = MEMORY;
          PRAGMA secure_delete = OFF;

@@ -5,6 +5,7 @@ use super::books::Books;
 use super::error::Fault;
 use super::free::{delete_gone, free};
 use super::load::load;
+use super::room::{Room, checkpoint};
 use super::{OutboxConfig, file, state};
 use fogline_protocol::ids::Seq;
 use fogline_protocol::queue::{
@@ -26,8 +27,7 @@ pub(super) struct Queue {
     limits: QueueLimits,
     clock: super::Clock,
     delete_rows: u64,
-    /// The disk was full: the next write deletes what is gone, to make room for readings within the file.
-    short_of_room: bool,
+    room: Room,
 }
 
 /// What a transaction of frees and perhaps an append did.
@@ -50,26 +50,47 @@ impl Queue {
             limits: config.limits,
             clock: Arc::clone(&config.clock),
             delete_rows: config.delete_rows,
-            short_of_room: false,
+            room: Room::hold(&config.path),
         };
-        queue.transaction(|conn, books| {
-            books.opening += 1;
-            delete_gone(conn, books, DELETE_ROWS_MAX)?;
-            books.forget_segments(conn)
-        })?;
+        if queue.room.is_short() {
+            queue.room.give_up(&queue.conn);
+        }
+        if let Err(error) = queue.count_opening() {
+            if !is_full(&error) || queue.room.is_short() {
+                return Err(error);
+            }
+            queue.room.give_up(&queue.conn);
+            queue.count_opening()?;
+        }
         let state = state::read(&queue.conn, &queue.books)?;
         Ok((queue, state))
     }
 
+    fn count_opening(&mut self) -> Result<(), Fault> {
+        self.transaction(|conn, books| {
+            books.opening += 1;
+            delete_gone(conn, books, DELETE_ROWS_MAX)?;
+            books.forget_segments(conn)
+        })
+    }
+
     /// Frees and appends in one transaction, the frees first.
     pub(super) fn append(&mut self, frees: &[Free], what: &Append) -> Result<Written<Appended>, QueueFault> {
+        let bytes = what.parts.iter().map(|part| part.rows.bytes()).sum();
+        if !self.room.admits(&self.conn, bytes).map_err(|fault| QueueFault::from(&fault))? {
+            return Err(QueueFault::DiskFull("there is room only to free what is acknowledged".to_owned()));
+        }
         let (limits, now) = (self.limits, (self.clock)());
         self.write(frees, |conn, books| append(conn, books, &limits, now, what))
     }
 
-    /// Frees.
+    /// Frees. On a full disk this takes the room that is held back for it.
     pub(super) fn free(&mut self, frees: &[Free]) -> Result<Written<()>, QueueFault> {
-        self.write(frees, |_, _| Ok(()))
+        let had_room = !self.room.is_short();
+        match self.write(frees, |_, _| Ok(())) {
+            Err(QueueFault::DiskFull(_)) if had_room => self.write(frees, |_, _| Ok(())),
+            result => result,
+        }
     }
 
     /// Frees, and saves a decision.
@@ -97,12 +118,19 @@ impl Queue {
         let undeleted = self.books.deleted < self.books.gone;
         let result =
             if undeleted { self.transaction(|conn, books| delete_gone(conn, books, u64::MAX)) } else { Ok(()) };
-        let result = result.and_then(|()| {
-            self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-            Ok(())
-        });
+        let result = result.and_then(|()| checkpoint(&self.conn, "TRUNCATE"));
         let closed = self.conn.close().map_err(|(_, error)| Fault::Sql(error));
         result.and(closed).map_err(|fault| QueueFault::from(&fault))
+    }
+
+    /// Writes the log back when that is due. Not before the answers: they need not wait for it.
+    pub(super) fn tidy(&mut self) {
+        let Err(fault) = self.room.tidy(&self.conn) else { return };
+        if is_full(&fault) && !self.room.is_short() {
+            self.room.give_up(&self.conn);
+        } else {
+            tracing::warn!(%fault, "the log of the queue could not be written back; it is tried again");
+        }
     }
 
     fn write<T>(
@@ -110,7 +138,7 @@ impl Queue {
         frees: &[Free],
         work: impl FnOnce(&Connection, &mut Books) -> Result<T, Fault>,
     ) -> Result<Written<T>, QueueFault> {
-        let (delete_rows, short_of_room) = (self.delete_rows, self.short_of_room);
+        let (delete_rows, short_of_room) = (self.delete_rows, self.room.is_short());
         let result = self.transaction(|conn, books| {
             let usages = frees.iter().map(|one| free(conn, books, one)).collect::<Result<_, _>>()?;
             if books.gone - books.deleted >= delete_rows || short_of_room {
@@ -119,7 +147,9 @@ impl Queue {
             Ok(Written { usages, done: work(conn, books)? })
         });
         let result = result.map_err(|fault| QueueFault::from(&fault));
-        self.short_of_room = matches!(result, Err(QueueFault::DiskFull(_)));
+        if matches!(result, Err(QueueFault::DiskFull(_))) && !short_of_room {
+            self.room.give_up(&self.conn);
+        }
         result
     }
 
@@ -133,4 +163,8 @@ impl Queue {
         self.books = books;
         Ok(done)
     }
+}
+
+fn is_full(fault: &Fault) -> bool {
+    matches!(QueueFault::from(fault), QueueFault::DiskFull(_))
 }

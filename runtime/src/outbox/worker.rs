@@ -40,7 +40,13 @@ impl Worker {
     pub(super) fn run(mut self, orders: &Receiver<Order>) -> Result<(), QueueFault> {
         while let Some(order) = self.next(orders) {
             match order {
-                Order::Do(command) => self.execute(command),
+                Order::Do(command) => {
+                    let writes = !matches!(command, QueueCommand::Load(_));
+                    self.execute(command);
+                    if writes {
+                        self.queue.tidy();
+                    }
+                }
                 Order::Close => break,
             }
         }
@@ -55,7 +61,10 @@ impl Worker {
             match orders.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Ok(order) => return Some(order),
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => self.free(),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.free();
+                    self.queue.tidy();
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 //! | measurement | tags | fields | time |
 //! |---|---|---|---|
 //! | the reading's kind | region, agent, sensor | seq, stream, the reading's own | `ts_us * 1000 + clock` |
-//! | `fogline_agent` | region, agent | queued, queued_bytes, dropped, online (1 or 0) | when it was heard |
+//! | `fogline_agent` | region, agent | queued, queued_bytes, oldest_age_s, dropped, online (1 or 0) | when it was heard |
 //! | `fogline_limit` | region, agent | seq, fate, every number of the decision's body | when it was decided |
 //! | `fogline_average` | region, agent (none for the region's), kind, field | n, mean, min, max | start of the 5-second window |
 //!
@@ -50,12 +50,14 @@ pub(super) fn reading(out: &mut Vec<u8>, agent: &AgentId, stream: &str, point: &
 /// Appends an agent's status.
 pub(super) fn status(out: &mut Vec<u8>, heard: &AgentStatus) {
     let status = &heard.status;
+    let oldest_age_us = status.oldest_us.map_or(0, |oldest| status.ts_us.saturating_sub(oldest).max(0));
     LineProtocolBuilder::new_with(out)
         .measurement("fogline_agent")
         .tag("agent", heard.agent.agent.as_str())
         .tag("region", heard.agent.region.as_str())
         .field("queued", integer(status.queued))
         .field("queued_bytes", integer(status.queued_bytes))
+        .field("oldest_age_s", oldest_age_us as f64 / 1e6)
         .field("dropped", integer(status.dropped))
         .field("online", i64::from(status.online))
         .timestamp(nanoseconds(heard.heard))
@@ -210,14 +212,14 @@ mod tests {
         let status_of = Status {
             online: true,
             connection: (1, 2),
-            ts_us: 3,
+            ts_us: 3_500_000,
             queued: 4,
             queued_bytes: 500,
-            oldest_us: None,
+            oldest_us: Some(1_000_000),
             dropped: 6,
         };
         let heard = AgentStatus { agent: agent("north", "r1"), status: status_of, heard: Wall::from_us(EPOCH_US) };
-        insta::assert_snapshot!(text(|out| status(out, &heard)), @"fogline_agent,agent=r1,region=north queued=4i,queued_bytes=500i,dropped=6i,online=1i 1700000000000000000");
+        insta::assert_snapshot!(text(|out| status(out, &heard)), @"fogline_agent,agent=r1,region=north queued=4i,queued_bytes=500i,oldest_age_s=2.5,dropped=6i,online=1i 1700000000000000000");
 
         let mut record = decision("r1", 9);
         record.decision.body["note\n"] = 1.into();

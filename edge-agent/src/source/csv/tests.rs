@@ -129,7 +129,7 @@ fn averages_hold_every_row_once_and_end_with_the_file() {
     let power: f64 = readings.iter().map(|r| r.number("n").unwrap() * r.number("power_w").unwrap() * 1000.0).sum();
     assert_eq!((counted, power.round()), (5000.0, (0..5000).map(|row| 42_390.0 + f64::from(row)).sum::<f64>()));
     assert!(readings.iter().all(|reading| reading.ts().us() % 5_000_000 == 0));
-    assert_eq!(readings.get(readings.len() - 1).unwrap().number("energy_kwh"), Some(5067.012_729_199_9));
+    assert_eq!(readings.get(readings.len() - 1).unwrap().number("energy_kwh"), Some(5_067.012_729_199_9));
 }
 
 #[test]

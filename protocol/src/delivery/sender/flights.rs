@@ -60,9 +60,10 @@ impl Flights {
         self.returned.next_from(range.first).is_some_and(|known| known.first <= range.last)
     }
 
-    /// Takes out the batches of which every number is done.
-    pub(super) fn land(&mut self, done: &RangeSet) -> Vec<Flight> {
-        let landed: Vec<Seq> = self.list.iter().filter(|(_, f)| done.covers(f.range)).map(|(first, _)| *first).collect();
+    /// Takes out the batches of which every number is done, or was freed because it is below `freed_below`.
+    pub(super) fn land(&mut self, done: &RangeSet, freed_below: Seq) -> Vec<Flight> {
+        let is_done = |range: Range| done.covers(Range::new(range.first.max(freed_below), range.last));
+        let landed: Vec<Seq> = self.list.iter().filter(|(_, f)| is_done(f.range)).map(|(first, _)| *first).collect();
         landed.into_iter().filter_map(|first| self.take(first)).collect()
     }
 

@@ -78,7 +78,9 @@ fn only_an_acknowledged_prefix_is_freed() {
     sender.acknowledge(&ack(4, &[], 200), false, at(1));
     let free = sender.poll_free().unwrap();
     assert_eq!(free, Free { through: 10, gaps: vec![] });
+    sender.acknowledge(&ack(20, &[], 200), false, at(1));
     assert_eq!(sender.poll_free(), None, "one at a time");
+    assert_eq!(sender.last_free(), Some(Free { through: 20, gaps: vec![] }), "but whoever closes the queue frees all");
     sender.freed(&free);
     assert_eq!(sender.open_streams()[0].floor, 11);
     assert_eq!(sender.acknowledge(&ack(10, &[], 200), false, at(2)).readings, 0, "an old acknowledgement is harmless");
@@ -150,4 +152,41 @@ fn a_batch_never_spans_two_streams() {
     let headers: Vec<_> = send_all(&mut sender, at(0)).into_iter().map(|b| (b.header.stream, b.header.first)).collect();
     assert_eq!(headers, vec![(S, 1), (StreamId::from_bits(2), 11)]);
     assert_eq!(sender.open_streams().len(), 2);
+}
+
+#[test]
+fn a_batch_that_is_freed_in_part_stays_done_in_that_part() {
+    let mut sender = opened(10, 1000);
+    assert_eq!(send_all(&mut sender, at(0)).len(), 1);
+    sender.acknowledge(&ack(4, &[], 1000), false, at(1));
+    let free = sender.poll_free().unwrap();
+    sender.freed(&free);
+    let deadline = sender.poll_timeout().unwrap();
+    sender.handle_timeout(deadline);
+    let again = send_all(&mut sender, deadline);
+    assert_eq!(
+        (again[0].header.first, again[0].header.floor),
+        (5, 5),
+        "1 to 4 left the queue and are not asked for again"
+    );
+    sender.acknowledge(&ack(7, &[], 1000), false, deadline);
+    let free = sender.poll_free().unwrap();
+    sender.freed(&free);
+    sender.acknowledge(&ack(10, &[], 1000), false, deadline);
+    assert_eq!((sender.in_flight(), sender.unsent()), ((0, 0), 0), "the rest of a freed batch lands");
+}
+
+#[test]
+fn an_age_that_comes_while_nothing_can_be_sent_rings_once() {
+    let mut sender = opened(0, 50);
+    sender.extend(None, 20);
+    let appended = Appended { range: Range::new(1, 20), dropped: vec![], usage: QueueUsage::default() };
+    sender.settle_append(&appended, at(0));
+    send_all(&mut sender, at(0));
+    assert!(sender.unsent() > 0, "the credit is used up");
+    let mut busy = ack(0, &[], 50);
+    busy.state = State::Busy;
+    sender.acknowledge(&busy, false, at(1900));
+    sender.handle_timeout(at(2000));
+    assert!(sender.poll_timeout().is_none_or(|next| next > at(2000)), "a timer in the past would make the agent spin");
 }

@@ -63,11 +63,25 @@ impl Agent {
     /// Forgets streams that the agent does not name any more. The store still knows where they stand.
     pub(super) fn forget_unnamed(&mut self) {
         let named = &self.named;
-        self.streams.retain(|stream, state| named.contains(stream) || state.holds());
+        self.streams.retain(|stream, state| named.contains(stream) || state.has_readings());
+    }
+
+    /// Forgets one stream of which everything is written.
+    pub(super) fn forget_one_at_rest(&mut self) {
+        let at_rest = self.streams.iter().find(|(_, state)| !state.holds()).map(|(stream, _)| *stream);
+        at_rest.and_then(|stream| self.streams.remove(&stream));
     }
 }
 
 impl Stream {
+    /// True when readings of it are between the network and the store.
+    pub(super) fn has_readings(&self) -> bool {
+        match self {
+            Self::Recalling(waiting) => !waiting.is_empty(),
+            Self::Known(receiver) => receiver.holds(),
+        }
+    }
+
     /// True when the ingester must not forget it.
     pub(super) fn holds(&self) -> bool {
         match self {

@@ -21,7 +21,8 @@ const CREDIT_MIN: u64 = 4 * 1024;
 /// The largest credit of an agent: more does not make it faster, and costs it memory.
 const CREDIT_MAX: u64 = 1 << 20;
 
-/// An acknowledgement to send: to whom, the hello it answers, whether something was turned away, and what is written.
+/// An acknowledgement to send: to whom, the hello it answers, whether something was turned away, and what is written; of
+/// more streams than a message has room for while an agent's old ones still hold something.
 pub(super) type DueAck = (AgentId, Option<u64>, bool, Vec<StreamAck>);
 
 /// All of them.
@@ -98,6 +99,10 @@ impl Agents {
         let Some(agent) = self.list.get_mut(id) else { return false };
         if agent.streams.len() >= STREAMS_MAX {
             agent.forget_unnamed();
+        }
+        if agent.streams.len() >= STREAMS_MAX {
+            // A late hello of an earlier life may have named others than those that are being sent.
+            agent.forget_one_at_rest();
         }
         let room = agent.streams.len() < STREAMS_MAX;
         if room {
@@ -237,8 +242,8 @@ impl Agents {
             Stream::Recalling(_) => None,
             Stream::Known(receiver) => Some((*stream, receiver.written())),
         });
-        let acks = written.map(|(stream, Progress { through, ranges })| StreamAck { stream, through, ranges });
-        let acks = acks.take(STREAMS_MAX).collect();
+        let acks =
+            written.map(|(stream, Progress { through, ranges })| StreamAck { stream, through, ranges }).collect();
         Some((id, hello, busy, acks))
     }
 }

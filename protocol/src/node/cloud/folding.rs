@@ -64,7 +64,8 @@ fn widen(shortest: Shortest<'_>) -> Vec<Fold> {
             }
         }
     }
-    let fold = |((scope, kind, field, width_s, start), aggregate)| Fold { scope, kind, field, width_s, start, aggregate };
+    let fold =
+        |((scope, kind, field, width_s, start), aggregate)| Fold { scope, kind, field, width_s, start, aggregate };
     folds.into_iter().map(fold).collect()
 }
 

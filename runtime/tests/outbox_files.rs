@@ -1,0 +1,157 @@
+//! Files that are refused, and left as they were; one agent per queue; looking into a queue.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
+
+use fogline_protocol::ids::StreamId;
+use fogline_protocol::queue::{Append, AppendPart, FullPolicy, QueueAnswer, QueueCommand, QueueLimits, Rows};
+use fogline_protocol::time::Wall;
+use fogline_runtime::outbox::{Outbox, OutboxConfig, OutboxError, inspect};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+fn config(path: &Path) -> OutboxConfig {
+    let policy = FullPolicy::DropOldest;
+    OutboxConfig::new(path, QueueLimits { readings: 1 << 40, bytes: 1 << 40, max_age_us: None, policy })
+}
+
+fn open(path: &Path) -> Outbox {
+    Outbox::open(config(path)).unwrap()
+}
+
+fn append(outbox: &mut Outbox, count: i64) {
+    let mut rows = Rows::default();
+    for at in 0..count {
+        rows.push(Wall::from_us(at), |json| json.extend_from_slice(&[b'7'; 120]));
+    }
+    let part = AppendPart { segment: Some((StreamId::from_bits(9), 1)), rows };
+    let append = Append { parts: vec![part], positions: Vec::new() };
+    outbox.handle.send(QueueCommand::Append(Arc::new(append)));
+    assert!(matches!(outbox.answers.blocking_recv(), Some(QueueAnswer::Appended(Ok(_)))));
+}
+
+/// A closed queue of some pages.
+fn closed_queue(folder: &Path) -> PathBuf {
+    let path = folder.join("queue.db");
+    let mut outbox = open(&path);
+    append(&mut outbox, 1_000);
+    outbox.handle.close().unwrap();
+    path
+}
+
+/// Opens what must be refused, and looks into it; checks that neither has changed it.
+fn refused(path: &Path) -> OutboxError {
+    let before = std::fs::read(path).unwrap();
+    let error = Outbox::open(config(path)).unwrap_err();
+    drop(inspect(path));
+    assert_eq!(std::fs::read(path).unwrap(), before, "{error}");
+    let text = error.to_string();
+    assert!(text.contains("queue.db") && text.contains("untouched"), "{text}");
+    error
+}
+
+fn overwrite(path: &Path, at: usize, bytes: &[u8]) {
+    let mut content = std::fs::read(path).unwrap();
+    content[at..at + bytes.len()].copy_from_slice(bytes);
+    std::fs::write(path, content).unwrap();
+}
+
+#[test]
+fn files_of_others_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queue.db");
+    for text in ["", "ts_us,power_w\n1,2\n"] {
+        std::fs::write(&path, text).unwrap();
+        assert!(matches!(refused(&path), OutboxError::Foreign { .. }), "{text:?}");
+    }
+    std::fs::remove_file(&path).unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE readings (seq INTEGER PRIMARY KEY)").unwrap();
+    other.close().unwrap();
+    assert!(matches!(refused(&path), OutboxError::Foreign { .. }));
+    assert!(matches!(inspect(&path), Err(OutboxError::Foreign { .. })));
+}
+
+#[test]
+fn a_newer_layout_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = closed_queue(folder.path());
+    overwrite(&path, 60, &2_u32.to_be_bytes());
+    assert!(matches!(refused(&path), OutboxError::Newer { found: 2, .. }));
+    assert!(matches!(inspect(&path), Err(OutboxError::Newer { found: 2, .. })));
+}
+
+#[test]
+fn damage_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = closed_queue(folder.path());
+    let whole = std::fs::read(&path).unwrap();
+
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    assert!(matches!(refused(&path), OutboxError::Damaged { .. }), "cut off");
+
+    std::fs::write(&path, &whole).unwrap();
+    overwrite(&path, whole.len() / 2, &[0xA5; 4_096]);
+    assert!(matches!(refused(&path), OutboxError::Damaged { .. }), "garbage in the middle");
+
+    std::fs::write(&path, &whole).unwrap();
+    overwrite(&path, 0, &[0; 16]);
+    assert!(matches!(refused(&path), OutboxError::Foreign { .. }), "no beginning");
+
+    std::fs::write(&path, &whole).unwrap();
+    let sqlite = rusqlite::Connection::open(&path).unwrap();
+    sqlite.execute_batch("UPDATE counters SET next = 5").unwrap();
+    sqlite.close().unwrap();
+    assert!(matches!(refused(&path), OutboxError::Damaged { .. }), "numbers that would be given twice");
+
+    std::fs::write(&path, &whole).unwrap();
+    assert_eq!(open(&path).state.usage.readings, 1_000);
+}
+
+#[test]
+fn a_log_without_its_file_is_not_taken_into_a_new_queue() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queue.db");
+    std::fs::write(folder.path().join("queue.db-wal"), "what was in it").unwrap();
+    assert!(matches!(Outbox::open(config(&path)), Err(OutboxError::Damaged { .. })));
+    assert_eq!(std::fs::read(folder.path().join("queue.db-wal")).unwrap(), b"what was in it");
+}
+
+#[test]
+fn a_folder_that_is_missing_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Outbox::open(config(&folder.path().join("none/queue.db"))).unwrap_err();
+    assert!(matches!(&error, OutboxError::Io { .. }) && error.to_string().contains("none"), "{error}");
+}
+
+#[test]
+fn one_agent_per_queue() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queue.db");
+    let first = open(&path);
+    let error = Outbox::open(config(&path)).unwrap_err();
+    assert!(matches!(&error, OutboxError::InUse { .. }), "{error}");
+    assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+    first.handle.close().unwrap();
+    assert_eq!(open(&path).state.opening, 2);
+}
+
+#[test]
+fn a_queue_is_looked_into_while_it_runs_and_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queue.db");
+    assert!(matches!(inspect(&path), Err(OutboxError::Missing { .. })));
+    assert!(!path.exists());
+    let mut outbox = open(&path);
+    append(&mut outbox, 10);
+    let seen = inspect(&path).unwrap();
+    assert!(seen.running);
+    assert_eq!((seen.state.opening, seen.state.usage.readings, seen.acknowledged), (1, 10, 0));
+    append(&mut outbox, 5);
+    assert_eq!(inspect(&path).unwrap().state.usage.readings, 15);
+    outbox.handle.close().unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let seen = inspect(&path).unwrap();
+    assert!(!seen.running);
+    assert_eq!((seen.state.opening, seen.state.usage.readings), (1, 15));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(open(&path).state.opening, 2, "a look is no opening");
+}
