@@ -1,0 +1,200 @@
+//! The command line.
+
+use crate::{bench, demo};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use fogline_agent::command::AgentCommand;
+use fogline_broker::BrokerArgs;
+use fogline_ingest::command::IngestCommand;
+use fogline_ingest::settings::IngestArgs;
+use fogline_runtime::logging::LogArgs;
+use std::io::Write;
+use std::process::ExitCode;
+use tokio::runtime::{Builder, Runtime};
+
+/// Exit status for settings that cannot be used, as clap's own for bad flags.
+pub(crate) const EXIT_USAGE: u8 = 2;
+/// Exit status of a command that Ctrl-C ended before it was done.
+pub(crate) const EXIT_INTERRUPTED: u8 = 130;
+/// The ingester answers HTTP while it works.
+const INGEST_THREADS: usize = 2;
+
+/// A benchmark asks many agents at once, and must not take the machine from them.
+const BENCH_THREADS: usize = 8;
+
+const EXAMPLES: &str = "\
+Examples:
+  fogline demo                          everything in one process, and what happens in it; Ctrl-C ends it
+  fogline demo --for 60 --json          the same for a minute, a JSON line each second
+  fogline bench                         how fast it is on this machine
+  fogline bench --backlog 1000000       how fast a queue drains after an outage
+  fogline completions bash > ~/.local/share/bash-completion/completions/fogline
+
+Each part by itself, each in its own terminal:
+  fogline broker
+  fogline ingest
+  fogline agent run --name lane-1 --source simulate --kind road --rate 5
+  fogline agent status --name lane-1
+  mosquitto_sub -q 1 -v -t 'fogline/v1/#'
+
+Exit status: 0 when done or stopped, 1 when it failed, 2 for bad settings, 130 when a benchmark was interrupted.";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  fogline completions bash > ~/.local/share/bash-completion/completions/fogline
+  fogline completions zsh > ~/.zfunc/_fogline
+  fogline completions fish > ~/.config/fish/completions/fogline.fish";
+
+/// Sensor readings from the edge to a database over MQTT, and decisions back, with nothing lost on the way.
+///
+/// `demo` shows it, `bench` measures it; `broker`, `ingest` and `agent` are the programs of a site.
+#[derive(Debug, Parser)]
+#[command(name = "fogline", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one of them exists, for a moment")]
+enum Command {
+    /// Run broker, ingester and five agents in this process, and show what happens
+    #[command(after_help = demo::EXAMPLES)]
+    Demo(demo::DemoArgs),
+    /// Measure speed, memory and what is written, and check that nothing was lost
+    #[command(after_help = bench::EXAMPLES)]
+    Bench(bench::BenchArgs),
+    /// Run a broker: carries messages, keeps nothing
+    #[command(after_help = renamed(fogline_broker::EXAMPLES))]
+    Broker(BrokerArgs),
+    /// Run an ingester: stores readings, acknowledges them, averages, sends limits
+    #[command(after_help = renamed(fogline_ingest::command::EXAMPLES), args_conflicts_with_subcommands = true)]
+    Ingest(IngestCli),
+    /// Run an agent, or look at its queue
+    #[command(after_help = renamed(fogline_agent::command::EXAMPLES))]
+    Agent(AgentCli),
+    /// Print the completions of a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+struct IngestCli {
+    #[command(subcommand)]
+    command: Option<IngestCommand>,
+    #[command(flatten)]
+    ingest: IngestArgs,
+}
+
+#[derive(Debug, Args)]
+struct AgentCli {
+    #[command(subcommand)]
+    command: AgentCommand,
+}
+
+/// The examples of a single program, for the subcommand of the same name. Both have the same length.
+fn renamed(examples: &str) -> String {
+    ["broker", "ingest", "agent"]
+        .into_iter()
+        .fold(examples.to_owned(), |text, part| text.replace(&format!("fogline-{part} "), &format!("fogline {part} ")))
+}
+
+/// Parses the command line of this process, does what it says, and gives the exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    let Cli { command, log } = Cli::parse();
+    // The demo's screen is no place for logs: it has a file for them.
+    let initialised = if matches!(command, Command::Demo(_)) { Ok(()) } else { log.init() };
+    if let Err(error) = initialised {
+        eprintln!("error: {error}");
+        return ExitCode::from(EXIT_USAGE);
+    }
+    match run(command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Each command has the threads that its own program has.
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    Ok(match command {
+        Command::Demo(args) => Builder::new_multi_thread().enable_all().build()?.block_on(demo::execute(args)),
+        Command::Bench(args) => {
+            let runtime = Builder::new_current_thread().max_blocking_threads(BENCH_THREADS).enable_all().build()?;
+            runtime.block_on(bench::execute(args))
+        }
+        Command::Broker(args) => single()?.block_on(fogline_broker::execute(args)),
+        Command::Ingest(IngestCli { command: Some(IngestCommand::Healthcheck { http }), .. }) => {
+            fogline_ingest::command::healthcheck(http)
+        }
+        Command::Ingest(IngestCli { command: None, ingest }) => {
+            let runtime = Builder::new_multi_thread().worker_threads(INGEST_THREADS).enable_all().build()?;
+            runtime.block_on(fogline_ingest::command::execute(ingest))
+        }
+        Command::Agent(AgentCli { command }) => single()?.block_on(fogline_agent::command::execute(command)),
+        Command::Completions { shell } => completions(shell)?,
+    })
+}
+
+fn single() -> std::io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+fn completions(shell: Shell) -> std::io::Result<ExitCode> {
+    // Written in one go: the generator panics when its reader goes away.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "fogline", &mut script);
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(&script)?;
+    stdout.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples_that_name_it() {
+        let mut command = Cli::command();
+        command.build();
+        for part in command.get_subcommands().filter(|part| part.get_name() != "help") {
+            let help = part.get_after_help().unwrap_or_else(|| panic!("{} has no examples", part.get_name()));
+            let text = help.to_string();
+            assert!(text.contains(&format!("fogline {}", part.get_name())), "{text}");
+            assert!(!text.contains("fogline-broker ") && !text.contains("fogline-agent run"), "{text}");
+        }
+    }
+
+    #[test]
+    fn all_parts_can_be_started() {
+        for line in [
+            "fogline demo --for 5 --json --data-dir x",
+            "fogline bench --agents 2 --rate 200 --seconds 3 --json",
+            "fogline broker --listen 127.0.0.1:0",
+            "fogline ingest --store null -v",
+            "fogline ingest healthcheck",
+            "fogline agent run --name a --source simulate",
+            "fogline agent status --name a --json",
+            "fogline completions zsh",
+        ] {
+            Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+        for line in ["fogline", "fogline bench --agents 0", "fogline ingest healthcheck --store null"] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `fogline demo`: broker, ingester and five agents in one process, and what happens between them.
+
+mod agents;
+mod display;
+mod ingester;
+mod keys;
+mod log;
+mod part;
+mod site;
+mod view;
+
+use crate::figures::count;
+use anyhow::Context;
+use clap::Args;
+use display::Display;
+use keys::Plug;
+use site::Site;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// How often the picture is renewed.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Shown below the options.
+pub const EXAMPLES: &str = "\
+Examples:
+  fogline demo                               a table each second; Ctrl-C ends it, and it goes on where it was when started again
+  fogline demo --data-dir /tmp/try           keep queues and store elsewhere
+  fogline demo --for 10 --json               ten seconds, a JSON line each
+  fogline agent status --name lane-1         look into the queue of an agent meanwhile
+  sqlite3 -readonly fogline-data/ingest/fogline.db 'SELECT * FROM readings ORDER BY time DESC LIMIT 5'
+
+On a terminal, type b, i or 1 to 5 and Enter to stop the broker, the ingester or an agent, and again to start it: readings
+wait in the queues meanwhile, and none is lost.";
+
+/// What the demo does.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Where queues and store are kept
+    #[arg(long, value_name = "DIR", default_value = "fogline-data", env = "FOGLINE_DEMO_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// End after so many seconds [default: at Ctrl-C]
+    #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seconds: Option<u64>,
+    /// Readings a second of each of the three road sensors, 0.1 to 100000
+    #[arg(long, value_name = "NUMBER", default_value_t = 5.0, value_parser = rate)]
+    pub rate: f64,
+    /// Print a line of JSON each second
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if (0.1..=100_000.0).contains(&rate) { Ok(rate) } else { Err("give 0.1 to 100000".to_owned()) }
+}
+
+/// Runs the demo until its time is over, or until SIGTERM or Ctrl-C, and gives the exit status: 0 when it was stopped,
+/// 1 when a part of it failed.
+pub async fn execute(args: DemoArgs) -> ExitCode {
+    match run(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has seen enough: `fogline demo | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+async fn run(args: DemoArgs) -> anyhow::Result<()> {
+    // Asked for first: a stop during the start is a stop too.
+    let mut stop = std::pin::pin!(fogline_runtime::signals::stop());
+    let folder = &args.data_dir;
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the data directory {}", folder.display()))?;
+    log::to_file(&folder.join("demo.log"))?;
+    let mut display = Display::new(args.json);
+    let mut site = tokio::select! {
+        started = Site::start(&args, &mut display) => started?,
+        () = &mut stop => return Ok(()),
+    };
+    let shown = show(&args, &mut site, &mut display, stop).await;
+    let view = site.stop().await?;
+    shown?;
+    display.last(&view)
+}
+
+/// Shows the site until it is over.
+async fn show(
+    args: &DemoArgs,
+    site: &mut Site,
+    display: &mut Display,
+    mut stop: std::pin::Pin<&mut impl Future<Output = ()>>,
+) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let end = args.seconds.map(|seconds| start + Duration::from_secs(seconds));
+    let mut keys = keys::listen(display.is_screen());
+    let mut ticks = tokio::time::interval_at(start + EVERY, EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => return Ok(()),
+            Some(plug) = keys.recv() => pull(site, plug).await?,
+            _ = ticks.tick() => {
+                let view = site.view(start.elapsed()).await?;
+                display.show(&view)?;
+                // The last second is shown too.
+                if end.is_some_and(|end| Instant::now() >= end) {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+async fn pull(site: &mut Site, plug: Plug) -> anyhow::Result<()> {
+    match plug {
+        Plug::Broker => site.toggle_broker().await,
+        Plug::Ingester => site.toggle_ingester().await,
+        Plug::Agent(number) => site.toggle_agent(number).await,
+    }
+}
+
+/// What is said at the end.
+fn farewell(view: &view::View) -> String {
+    format!(
+        "stopped: {} readings taken, {} stored, {} acknowledged; {} wait in the queues and are sent when it is started again",
+        count(view.readings),
+        count(view.stored),
+        count(view.acknowledged),
+        count(view.queued),
+    )
+}

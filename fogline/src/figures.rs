@@ -1,0 +1,106 @@
+//! Numbers as people read them.
+
+use std::time::Duration;
+
+/// A whole number with commas between its thousands: `1,234,567`.
+#[must_use]
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// How many a second, rounded, with commas. Nothing happened in no time: 0.
+#[must_use]
+pub fn per_second(number: u64, elapsed: Duration) -> String {
+    count(rate(number, elapsed))
+}
+
+/// How many a second, rounded down.
+#[must_use]
+pub fn rate(number: u64, elapsed: Duration) -> u64 {
+    let us = elapsed.as_micros().max(1);
+    u64::try_from(u128::from(number) * 1_000_000 / us).unwrap_or(u64::MAX)
+}
+
+/// Bytes in decimal units, with three or so figures: `512 B`, `13.4 MB`.
+#[must_use]
+pub fn bytes(number: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if number < 1000 {
+        return format!("{number} B");
+    }
+    // Tenths, so that nothing is rounded twice.
+    let (mut tenths, mut unit) = (number / 100, 0);
+    while tenths >= 10_000 && unit + 1 < UNITS.len() {
+        tenths /= 1000;
+        unit += 1;
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+/// Microseconds in the unit that fits: `850 us`, `12.4 ms`, `3.10 s`.
+#[must_use]
+pub fn micros(us: u64) -> String {
+    match us {
+        0..1_000 => format!("{us} us"),
+        1_000..1_000_000 => format!("{}.{} ms", us / 1000, us % 1000 / 100),
+        _ => format!("{}.{:02} s", us / 1_000_000, us % 1_000_000 / 10_000),
+    }
+}
+
+/// A duration in microseconds; what does not fit into 64 bits is the largest.
+#[must_use]
+pub fn as_micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345, "12,345"), (1_234_567, "1,234,567")] {
+            assert_eq!(count(number), text);
+        }
+        assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
+    }
+
+    #[test]
+    fn bytes_have_a_unit_that_fits() {
+        for (number, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (13_449_999, "13.4 MB"),
+            (999_999, "999.9 kB"),
+            (1_000_000, "1.0 MB"),
+        ] {
+            assert_eq!(bytes(number), text);
+        }
+        assert_eq!(bytes(u64::MAX), "18446744.0 TB");
+    }
+
+    #[test]
+    fn times_have_a_unit_that_fits() {
+        for (us, text) in
+            [(0, "0 us"), (999, "999 us"), (12_449, "12.4 ms"), (3_104_999, "3.10 s"), (61_000_000, "61.00 s")]
+        {
+            assert_eq!(micros(us), text);
+        }
+    }
+
+    #[test]
+    fn a_rate_is_taken_over_microseconds() {
+        assert_eq!(rate(500, Duration::from_millis(250)), 2_000);
+        assert_eq!(rate(5, Duration::ZERO), 5_000_000);
+        assert_eq!(per_second(1_000_000, Duration::from_secs(4)), "250,000");
+    }
+}

@@ -1,0 +1,13 @@
+//! The all-in-one command: `fogline demo` shows the whole path in one process, `fogline bench` measures it in many, and
+//! `fogline broker`, `fogline ingest` and `fogline agent` are the programs of a site under one name.
+//!
+//! Nothing of the path itself is here: each part is its own crate, and is started through the same entry point as by its
+//! own program.
+
+pub mod bench;
+pub mod cli;
+pub mod demo;
+pub mod figures;
+mod ports;
+mod store_file;
+pub mod table;

@@ -1,0 +1,83 @@
+//! `fogline bench`.
+
+use super::support::{Program, processes_that_name, until};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::path::Path;
+
+/// Runs a benchmark that must pass, and see to it that nothing is left of it.
+async fn bench(words: &[&str]) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let all: Vec<&str> = ["bench", "--json", "--data-dir", path].iter().chain(words).copied().collect();
+    let (lines, status) = Program::start(&all).end().await;
+    assert_eq!((lines.len(), status.code()), (1, Some(0)), "{lines:?}");
+    assert_left_nothing(folder.path());
+    serde_json::from_str(&lines[0]).unwrap()
+}
+
+fn assert_left_nothing(folder: &Path) {
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0, "files were left behind");
+    assert_eq!(processes_that_name(folder), 0, "processes were left behind");
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+fn assert_account(report: &Value) {
+    let check = &report["check"];
+    assert_eq!(check["passed"], true, "{check}");
+    assert!(
+        number(&check["acknowledged"]) > 0 && number(&check["acknowledged"]) <= number(&check["stored"]),
+        "{check}"
+    );
+    assert_eq!(number(&check["duplicates"]), 0, "{check}");
+}
+
+#[tokio::test]
+async fn a_steady_rate_arrives_and_is_accounted_for() {
+    let report = bench(&["--agents", "2", "--rate", "200", "--seconds", "3"]).await;
+    assert_account(&report);
+    let steady = &report["steady"];
+    assert!((100..=400).contains(&number(&steady["stored_per_s"])), "{steady}");
+    let latency = &steady["latency"];
+    assert!(number(&latency["count"]) > 0 && number(&latency["p50_us"]) <= number(&latency["p999_us"]), "{latency}");
+    let kinds: Vec<(&str, u64)> = report["processes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|usage| (usage["kind"].as_str().unwrap(), number(&usage["processes"])))
+        .collect();
+    assert_eq!(kinds, [("broker", 1), ("ingester", 1), ("agent", 2)]);
+    assert!(report["processes"].as_array().unwrap().iter().all(|usage| number(&usage["peak_bytes"]) > 0));
+}
+
+#[tokio::test]
+async fn a_backlog_drains_and_is_accounted_for() {
+    let report = bench(&["--backlog", "5000", "--rate", "50"]).await;
+    assert_account(&report);
+    assert!(number(&report["check"]["acknowledged"]) >= 5000, "{report}");
+    assert_eq!(number(&report["drain"]["readings"]), 5000);
+    assert!(number(&report["drain"]["latency_new"]["count"]) > 0, "{report}");
+}
+
+#[tokio::test]
+async fn a_store_that_forgets_is_accounted_for_by_the_ingester() {
+    let report = bench(&["--store", "null", "--agents", "1", "--rate", "100", "--seconds", "1"]).await;
+    assert_eq!(report["check"]["passed"], true, "{report}");
+    assert!(report["check"]["duplicates"].is_null());
+}
+
+#[tokio::test]
+async fn an_interrupted_benchmark_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let program =
+        Program::start(&["bench", "--agents", "3", "--seconds", "600", "--data-dir", folder.path().to_str().unwrap()]);
+    // Itself, the ingester and three agents; the broker has no files.
+    until("processes", || processes_that_name(folder.path()) == 5).await;
+    program.signal(Signal::INT);
+    let (lines, status) = program.end().await;
+    assert_eq!((lines.len(), status.code()), (0, Some(130)));
+    until("no processes", || processes_that_name(folder.path()) == 0).await;
+}

@@ -1,0 +1,8 @@
+//! The program itself, as a person or a script starts it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
+
+mod bench;
+mod demo;
+mod support;
+mod usage;

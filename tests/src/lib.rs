@@ -1,0 +1,4 @@
+//! The simulator, and what the tests that start real processes share.
+
+pub mod real;
+pub mod sim;

@@ -1,0 +1,38 @@
+//! Real processes: the programs of this workspace and the servers they must work with, on loopback, on free ports, with
+//! their data in temporary folders.
+//!
+//! Each is a [`Program`]: it says when it is ready, can be killed and started again with the same ports and data, and
+//! never outlives its test. Nothing sleeps to let something happen: [`until`] asks again until a deadline.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what went wrong by panicking")]
+#![allow(clippy::missing_panics_doc, reason = "everything here panics when a program does not do what it should")]
+
+mod account;
+mod agent;
+mod broker;
+mod household;
+mod http;
+mod ingester;
+mod mqtt;
+mod output;
+mod ports;
+mod program;
+mod services;
+mod site;
+mod victoria;
+mod wait;
+
+pub use account::{Account, Database};
+pub use agent::{Agent, AgentRecipe};
+pub use broker::{Broker, Kind};
+pub use household::{Household, Row};
+pub use http::get;
+pub use ingester::Ingester;
+pub use mqtt::{Watcher, kill_router, publish_by_hand};
+pub use output::Output;
+pub use ports::free_port;
+pub use program::{Program, Recipe};
+pub use services::service;
+pub use site::Site;
+pub use victoria::Victoria;
+pub use wait::{PATIENCE, until};

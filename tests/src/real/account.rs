@@ -1,0 +1,77 @@
+//! What the ingester's database holds, read with plain SQL over the views that it offers to people.
+
+use rusqlite::{Connection, OpenFlags, Params, Row};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Readings in numbers.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Account {
+    /// How many there are.
+    pub readings: i64,
+    /// How many of them differ in stream or number: less would mean that something is stored twice.
+    pub distinct: i64,
+    /// The sum of their powers, each rounded to milliwatts.
+    pub power_mw: i64,
+    /// The earliest time.
+    pub first_us: Option<i64>,
+    /// The latest time.
+    pub last_us: Option<i64>,
+}
+
+/// The ingester's database, read only. It need not be there.
+#[derive(Debug, Clone)]
+pub struct Database {
+    path: PathBuf,
+}
+
+impl Database {
+    pub(super) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// What it holds of an agent.
+    #[must_use]
+    pub fn account(&self, agent: &str) -> Account {
+        let sql = "SELECT count(*), count(DISTINCT stream || ':' || seq),
+                   coalesce(sum(CAST(round(json_extract(fields, '$.power_w') * 1000) AS INTEGER)), 0), min(ts_us), max(ts_us)
+                   FROM readings WHERE agent = ?1";
+        let account = |row: &Row<'_>| {
+            Ok(Account {
+                readings: row.get(0)?,
+                distinct: row.get(1)?,
+                power_mw: row.get(2)?,
+                first_us: row.get(3)?,
+                last_us: row.get(4)?,
+            })
+        };
+        self.query(sql, [agent], account).expect("the ingester has made its database")
+    }
+
+    /// How many readings it holds of an agent.
+    #[must_use]
+    pub fn stored(&self, agent: &str) -> i64 {
+        let sql = "SELECT count(*) FROM reading r JOIN series s ON s.id = r.series JOIN agent a ON a.id = s.agent WHERE a.name = ?1";
+        self.query(sql, [agent], |row| row.get(0)).unwrap_or(0)
+    }
+
+    /// The term of the newest limit of an agent that it has applied, and the limit in km/h.
+    #[must_use]
+    pub fn applied_limit(&self, agent: &str) -> Option<(i64, f64)> {
+        let sql = "SELECT term, json_extract(body, '$.limit_kmh') FROM decision d JOIN agent a ON a.id = d.agent
+                   WHERE a.name = ?1 AND key = 'limit' AND fate = 'applied' ORDER BY d.id DESC LIMIT 1";
+        self.query(sql, [agent], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// The first row of a query, if there is one. A database that is not there, or not yet made, has none.
+    fn query<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Option<T> {
+        let connection = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+        connection.busy_timeout(Duration::from_secs(5)).unwrap();
+        connection.query_row(sql, params, read).ok()
+    }
+}

@@ -1,0 +1,57 @@
+//! Speaking MQTT with other people's tools.
+
+use super::broker::Broker;
+use super::program::{Program, Recipe};
+use super::services::service;
+use rumqttc::{Client, MqttOptions, QoS};
+
+/// A running `mosquitto_sub -q 1 -v`, subscribed.
+#[derive(Debug)]
+pub struct Watcher {
+    program: Program,
+}
+
+impl Watcher {
+    /// Watches the topics of a filter. None where `mosquitto_sub` is not installed and need not be.
+    #[must_use]
+    pub fn start(broker: &Broker, filter: &str) -> Option<Self> {
+        let program = service("mosquitto_sub")?;
+        // With -d it says when it is subscribed; without stdbuf (of the GNU coreutils) it says so when its buffer is full.
+        let recipe = Recipe::new(service("stdbuf")?)
+            .arg("-oL")
+            .arg(program)
+            .args(["-d", "-q", "1", "-v", "-h", "127.0.0.1", "-p", &broker.port.to_string(), "-t", filter])
+            .ready_when("Subscribed (mid");
+        Some(Self { program: Program::start(recipe) })
+    }
+
+    /// The first message on `topic` that has `part` in it, from the beginning on.
+    #[must_use]
+    pub fn message(&self, topic: &str, part: &str) -> serde_json::Value {
+        let output = self.program.output();
+        let line =
+            output.line_where(&format!("{part:?} on {topic}"), |line| line.starts_with(topic) && line.contains(part));
+        let line = line.expect("mosquitto_sub goes on");
+        serde_json::from_str(&line[topic.len()..]).expect("a message is JSON")
+    }
+}
+
+/// Publishes with `mosquitto_pub -q 1`, and waits until the broker has it. False where that is not installed and need not be.
+#[must_use]
+pub fn publish_by_hand(broker: &Broker, topic: &str, message: &str) -> bool {
+    let Some(program) = service("mosquitto_pub") else { return false };
+    let port = broker.port.to_string();
+    let publish = Recipe::new(program).args(["-q", "1", "-h", "127.0.0.1", "-p", &port, "-t", topic, "-m", message]);
+    let (status, output) = publish.run();
+    assert!(status.success(), "mosquitto_pub: {output}");
+    true
+}
+
+/// Publishes one message that kills rumqttd's router: the first character of its topic is not ASCII.
+pub fn kill_router(broker: &Broker) {
+    let options = MqttOptions::new("careless", "127.0.0.1", broker.port);
+    let (client, mut connection) = Client::new(options, 1);
+    client.try_publish("über/x", QoS::AtLeastOnce, false, "x").unwrap();
+    // Until the connection breaks.
+    assert!(connection.iter().any(|event| event.is_err()));
+}

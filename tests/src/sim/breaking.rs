@@ -1,0 +1,86 @@
+//! How things break.
+
+use super::agenda::{Event, Party};
+use super::checks::Check;
+use super::faults::Fault;
+use super::options::SECOND_US;
+use super::world::World;
+use fogline_protocol::queue::QueueFault;
+use fogline_protocol::store::StoreFault;
+
+impl World {
+    /// Something breaks, or is mended.
+    pub(super) fn fault(&mut self, fault: Fault) -> Check {
+        if self.healed {
+            return Ok(());
+        }
+        let text = format!("{fault:?}");
+        self.trace.note(self.now_us, "fault", &text, b"");
+        self.coverage.count(fault.name());
+        let now_us = self.now_us;
+        match fault {
+            Fault::CutOff(party, for_us) => {
+                self.network.cut_off(party, now_us, &mut self.agenda);
+                self.agenda.at(now_us + for_us, Event::Fault(Fault::Rejoin(party)));
+            }
+            Fault::Rejoin(party) => self.network.rejoin(party),
+            Fault::Disconnect(party) => {
+                if self.network.disconnect(party, now_us, &mut self.agenda) {
+                    self.lost_connection(party)?;
+                }
+            }
+            Fault::BrokerStop(for_us) => {
+                self.network.stop_broker(now_us, &mut self.agenda);
+                self.agenda.at(now_us + for_us, Event::Fault(Fault::BrokerStart));
+            }
+            Fault::BrokerStart => self.network.start_broker(),
+            Fault::Crash(party, down_us) => self.crash(party, down_us)?,
+            Fault::DiskFull(index, for_us) => {
+                self.disk_fails(index, QueueFault::DiskFull("simulated".to_owned()), for_us)
+            }
+            Fault::DiskBroken(index, for_us) => self.disk_fails(index, QueueFault::Io("simulated".to_owned()), for_us),
+            Fault::DiskWhole(index) => self.edges[index].port().set_trouble(None),
+            Fault::CopyDisk(index) => self.edges[index].port().copy(),
+            Fault::RestoreDisk(index) => self.exchange_disk(index, true)?,
+            Fault::LoseDisk(index) => self.exchange_disk(index, false)?,
+            Fault::StoreDown(for_us) => self.store_fails(StoreFault::Transient("simulated".to_owned()), for_us),
+            Fault::StoreRefuses(for_us) => self.store_fails(StoreFault::Operator("simulated".to_owned()), for_us),
+            Fault::StoreUp => self.store.set_trouble(None),
+            Fault::LoseState => {
+                self.crash(Party::Cloud, SECOND_US)?;
+                let (store, _, mut books) = self.store_and_books();
+                store.lose_state(&mut books);
+            }
+            Fault::SetClock(party, by_us) => {
+                self.clocks.entry(party).and_modify(|clock| clock.jump(by_us));
+                if party == Party::Cloud {
+                    self.limits.clock_set();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn disk_fails(&mut self, index: usize, fault: QueueFault, for_us: u64) {
+        self.edges[index].port().set_trouble(Some(fault));
+        self.agenda.at(self.now_us + for_us, Event::Fault(Fault::DiskWhole(index)));
+    }
+
+    fn store_fails(&mut self, fault: StoreFault, for_us: u64) {
+        self.store.set_trouble(Some(fault));
+        self.agenda.at(self.now_us + for_us, Event::Fault(Fault::StoreUp));
+    }
+
+    fn exchange_disk(&mut self, index: usize, restore: bool) -> Check {
+        self.crash(Party::Agent(index), SECOND_US / 2)?;
+        let port = self.edges[index].port();
+        if restore && !port.restore() {
+            return Ok(());
+        }
+        if !restore {
+            port.lose();
+        }
+        self.limits.disk_exchanged(index);
+        Ok(())
+    }
+}

@@ -1,0 +1,332 @@
+//! The world: all programs, what lies between them, and the time.
+
+use super::agenda::{Agenda, Connection, Event, Party};
+use super::bugs::{Bug, Saboteur};
+use super::checks::{Check, Violation, require};
+use super::clocks::Clock;
+use super::cloud::Cloud;
+use super::coverage::Coverage;
+use super::edge::Edge;
+use super::ledger::Ledger;
+use super::limits::Limits;
+use super::network::Network;
+use super::options::{Options, SECOND_US};
+use super::store::{Books, SimStore};
+use super::trace::Trace;
+use fogline_protocol::ids::AgentId;
+use fogline_protocol::node::Publish;
+use fogline_protocol::rng::Rng;
+use fogline_protocol::time::Now;
+use std::collections::BTreeMap;
+
+/// How long everything may take to come to rest once nothing breaks any more...
+const SETTLE_US: u64 = 60 * SECOND_US;
+/// ...and for each queued byte: an ingester that holds less than it grants turns away half of it every two seconds.
+const SETTLE_US_PER_BYTE: u64 = SECOND_US / 50_000;
+/// How long to look on at least: the last windows have to close, and their limits to be decided.
+const LOOK_ON_US: u64 = 8 * SECOND_US;
+/// How often to look whether everything is at rest.
+const LOOK_EVERY_US: u64 = SECOND_US / 2;
+/// A node whose timer rings more often than this at one moment spins.
+const RINGS_MAX: u32 = 20;
+
+/// All there is.
+#[derive(Debug)]
+pub struct World {
+    pub(super) now_us: u64,
+    pub(super) options: Options,
+    pub(super) agenda: Agenda,
+    pub(super) network: Network,
+    pub(super) edges: Vec<Edge>,
+    pub(super) cloud: Cloud,
+    pub(super) store: SimStore,
+    pub(super) clocks: BTreeMap<Party, Clock>,
+    pub(super) ledger: Ledger,
+    pub(super) limits: Limits,
+    pub(super) saboteur: Saboteur,
+    pub(super) coverage: Coverage,
+    pub(super) trace: Trace,
+    pub(super) healed: bool,
+    wakes: BTreeMap<Party, u64>,
+    rings: (u64, u32),
+}
+
+impl World {
+    /// The world that follows from `seed`.
+    #[must_use]
+    pub fn new(seed: u64, bug: Option<Bug>, print: bool) -> Self {
+        let mut rng = Rng::new(seed);
+        let options = Options::draw(&mut rng);
+        let mut split = || Rng::new(rng.next_u64());
+        let ids: Vec<AgentId> = options.agents.iter().map(|agent| agent.id.clone()).collect();
+        let edges = options.agents.iter().enumerate();
+        let edges = edges.map(|(index, agent)| Edge::new(index, agent.clone(), options.disk_delay_us, &mut split));
+        let clocks = options.clocks.iter().map(|clock| (clock.party, Clock::new(clock.rate, clock.offset_us)));
+        Self {
+            now_us: 0,
+            agenda: Agenda::default(),
+            edges: edges.collect(),
+            network: Network::new(options.network, &ids, split()),
+            cloud: Cloud::new(split()),
+            store: SimStore::new(options.store, bug, split()),
+            clocks: clocks.collect(),
+            ledger: Ledger::new(&ids),
+            limits: Limits::default(),
+            saboteur: Saboteur::new(bug),
+            coverage: Coverage::default(),
+            trace: Trace::new(print),
+            healed: false,
+            wakes: BTreeMap::new(),
+            rings: (0, 0),
+            options,
+        }
+    }
+
+    /// Plays: trouble first, then healing, until everything is at rest.
+    ///
+    /// # Errors
+    /// The promise that was broken.
+    pub fn play(&mut self) -> Check {
+        self.begin()?;
+        while self.next_us() < self.options.faulty_us {
+            self.step()?;
+        }
+        self.heal()?;
+        let healed_us = self.options.faulty_us;
+        let settle_us = SETTLE_US + self.queued_bytes() * SETTLE_US_PER_BYTE;
+        let mut look_us = healed_us + LOOK_ON_US;
+        loop {
+            while self.next_us() < look_us {
+                self.step()?;
+            }
+            let Some(unsettled) = self.unsettled() else { break };
+            let in_time = look_us < healed_us + settle_us;
+            let seconds = settle_us / SECOND_US;
+            require(in_time, || format!("NOT LIVE: {seconds} s after all was healed {unsettled}\n{}", self.shown()))?;
+            look_us += LOOK_EVERY_US;
+        }
+        self.ledger.complete()?;
+        self.store.averages_are_complete(&self.ledger)
+    }
+
+    /// What has happened so far, as a hash.
+    #[must_use]
+    pub const fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// What the run has met so far.
+    #[must_use]
+    pub const fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    /// The true time, in microseconds since the beginning.
+    #[must_use]
+    pub const fn now_us(&self) -> u64 {
+        self.now_us
+    }
+
+    /// What a seed has drawn.
+    #[must_use]
+    pub const fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Both clocks of a party.
+    pub(super) fn clock(&self, party: Party) -> Now {
+        self.clocks.get(&party).map(|clock| clock.read(self.now_us)).unwrap_or_default()
+    }
+
+    pub(super) fn note(&mut self, who: Party, what: &str, detail: &[u8]) {
+        self.trace.note(self.now_us, who, what, detail);
+    }
+
+    /// The store, and the books it writes into.
+    pub(super) fn store_and_books(&mut self) -> (&mut SimStore, &mut Agenda, Books<'_>) {
+        let books = Books { ledger: &mut self.ledger, limits: &mut self.limits, coverage: &mut self.coverage };
+        (&mut self.store, &mut self.agenda, books)
+    }
+
+    /// A node was handled: its timer may be another one now.
+    pub(super) fn set_wake(&mut self, party: Party) {
+        let due = match party {
+            Party::Agent(index) => self.edges[index].poll_timeout(),
+            Party::Cloud => self.cloud.poll_timeout(),
+        };
+        let rings = due.zip(self.clocks.get(&party)).map(|(due, clock)| clock.reaches(due).max(self.now_us));
+        match rings {
+            Some(at_us) => self.wakes.insert(party, at_us),
+            None => self.wakes.remove(&party),
+        };
+    }
+
+    fn begin(&mut self) -> Check {
+        for (at_us, fault) in self.options.schedule.clone() {
+            self.agenda.at(at_us, Event::Fault(fault));
+        }
+        self.boot_cloud()?;
+        for index in 0..self.edges.len() {
+            self.boot_edge(index)?;
+            self.agenda.at(self.options.agents[index].every_us, Event::Measure(index));
+        }
+        Ok(())
+    }
+
+    fn next_us(&self) -> u64 {
+        let wake = self.wakes.values().min().copied();
+        wake.into_iter().chain(self.agenda.next_us()).min().unwrap_or(u64::MAX)
+    }
+
+    /// Timers come before events of the same time.
+    fn step(&mut self) -> Check {
+        let next_us = self.next_us();
+        self.now_us = self.now_us.max(next_us);
+        let ringing = self.wakes.iter().find(|(_, at_us)| **at_us <= next_us).map(|(party, _)| *party);
+        match (ringing, self.agenda.next_us()) {
+            (Some(party), _) => self.ring(party),
+            (None, Some(_)) => match self.agenda.pop() {
+                Some(event) => self.happen(event),
+                None => Ok(()),
+            },
+            (None, None) => Err(Violation::new("nothing will ever happen again".to_owned())),
+        }
+    }
+
+    fn ring(&mut self, party: Party) -> Check {
+        self.rings = if self.rings.0 == self.now_us { (self.now_us, self.rings.1 + 1) } else { (self.now_us, 1) };
+        let most = RINGS_MAX * u32::try_from(self.edges.len() + 1).unwrap_or(1);
+        require(self.rings.1 <= most, || format!("SPINS: the timer of {party} rings again and again at one moment"))?;
+        self.note(party, "timer", b"");
+        match party {
+            Party::Agent(index) => self.edge_timeout(index),
+            Party::Cloud => self.cloud_timeout(),
+        }
+    }
+
+    fn happen(&mut self, event: Event) -> Check {
+        match event {
+            Event::Fault(fault) => self.fault(fault),
+            Event::Measure(index) => self.measure(index),
+            Event::Disk(index, life) => self.disk_answers(index, life),
+            Event::Flush(index, life) => self.disk_flushes(index, life),
+            Event::Store(life) => self.store_steps(life),
+            Event::Attempt(party, life) => self.attempt(party, life),
+            Event::AtBroker(connection, publish) => self.at_broker(connection, &publish),
+            Event::Deliver(connection, publish) => self.deliver(connection, &publish),
+            Event::KeepAlive(connection) => {
+                let dead = self.network.keep_alive(connection, self.now_us, &mut self.agenda);
+                if dead { self.lost_connection(connection.client) } else { Ok(()) }
+            }
+            Event::Boot(Party::Agent(index)) if self.edges[index].is_down() => self.boot_edge(index),
+            Event::Boot(Party::Cloud) if self.cloud.is_down() => self.boot_cloud(),
+            Event::Boot(_) => Ok(()),
+        }
+    }
+
+    fn attempt(&mut self, party: Party, life: u64) -> Check {
+        if self.life(party) != Some(life) || self.network.connection(party).is_some() {
+            return Ok(());
+        }
+        let will = match party {
+            Party::Agent(index) => self.edge_will(index),
+            Party::Cloud => None,
+        };
+        if !self.network.connect(party, will, self.now_us, &mut self.agenda) {
+            self.network.try_connect(party, life, self.now_us, &mut self.agenda);
+            return Ok(());
+        }
+        self.note(party, "connected", b"");
+        self.coverage.count("connection");
+        match party {
+            Party::Agent(index) => self.edge_connected(index),
+            Party::Cloud => self.cloud_connected(),
+        }
+    }
+
+    /// The life of a program that runs.
+    fn life(&self, party: Party) -> Option<u64> {
+        match party {
+            Party::Agent(index) => self.edges[index].life(),
+            Party::Cloud => self.cloud.life(),
+        }
+    }
+
+    fn at_broker(&mut self, connection: Connection, publish: &Publish) -> Check {
+        let taken = self.network.route(connection, publish, self.now_us, &mut self.agenda);
+        match connection.client {
+            Party::Agent(index) if taken => self.puback(index, connection, publish),
+            Party::Agent(_) | Party::Cloud => Ok(()),
+        }
+    }
+
+    fn deliver(&mut self, connection: Connection, publish: &Publish) -> Check {
+        if !self.network.delivers(connection) {
+            return Ok(());
+        }
+        self.note(connection.client, &publish.topic, &publish.payload);
+        match connection.client {
+            Party::Agent(index) => self.edge_receives(index, publish),
+            Party::Cloud => self.cloud_receives(publish),
+        }
+    }
+
+    /// The client of `party` finds its connection gone.
+    pub(super) fn lost_connection(&mut self, party: Party) -> Check {
+        self.note(party, "disconnected", b"");
+        match party {
+            Party::Agent(index) => self.edge_disconnected(index)?,
+            Party::Cloud => self.cloud_disconnected()?,
+        }
+        if let Some(life) = self.life(party) {
+            self.network.try_connect(party, life, self.now_us, &mut self.agenda);
+        }
+        Ok(())
+    }
+
+    /// The program of `party` is gone, and is started again after `down_us`.
+    pub(super) fn crash(&mut self, party: Party, down_us: u64) -> Check {
+        self.wakes.remove(&party);
+        self.network.disconnect(party, self.now_us, &mut self.agenda);
+        self.agenda.at(self.now_us + down_us, Event::Boot(party));
+        match party {
+            Party::Agent(index) => self.crash_edge(index),
+            Party::Cloud => self.crash_cloud(),
+        }
+    }
+
+    fn heal(&mut self) -> Check {
+        self.now_us = self.options.faulty_us;
+        self.trace.note(self.now_us, "all", "healed", b"");
+        self.healed = true;
+        self.network.heal();
+        self.store.heal();
+        for edge in &mut self.edges {
+            edge.port().set_trouble(None);
+        }
+        Ok(())
+    }
+
+    /// What waits in the queues of the agents that run.
+    fn queued_bytes(&self) -> u64 {
+        self.edges.iter().filter_map(Edge::snapshot).map(|snapshot| snapshot.usage.bytes).sum()
+    }
+
+    /// What has not come to rest: nothing when everything has.
+    fn unsettled(&self) -> Option<String> {
+        let edges = || self.edges.iter().enumerate().find_map(|(index, edge)| edge.unsettled(index));
+        let stalled = || {
+            let streams = self.edges.iter().enumerate();
+            let mut open = streams.flat_map(|(index, edge)| edge.open_streams().map(move |stream| (index, stream)));
+            open.find_map(|(index, stream)| self.ledger.stalled(index, stream))
+        };
+        self.ledger.unsettled().or_else(edges).or_else(|| self.store.unsettled()).or_else(stalled)
+    }
+
+    /// All agents as they are now, for whoever looks for the cause.
+    fn shown(&self) -> String {
+        let shown =
+            self.edges.iter().enumerate().map(|(index, edge)| format!("agent {index}: {:?}\n", edge.snapshot()));
+        shown.collect()
+    }
+}
