@@ -16,6 +16,7 @@ use tokio::{
 use crate::{
     config::BrokerConfig,
     error::{BrokerError, Failure},
+    nodelay,
     panics::{FailureSlot, PanicWatch, report},
     probe::Probe,
     stock, watchdog,
@@ -97,9 +98,10 @@ impl Broker {
         self.watchdog = Some(watchdog);
         tokio::select! {
             biased;
-            failure = self.failed() => Err(self.died_at_start(failure)),
-            Ok(()) = is_ready => Ok(()),
+            failure = self.failed() => return Err(self.died_at_start(failure)),
+            Ok(()) = is_ready => nodelay::inherit(self.address),
         }
+        Ok(())
     }
 
     /// A listener that ends before the first message has not got its address.

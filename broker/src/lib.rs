@@ -20,6 +20,7 @@ mod command;
 mod config;
 mod error;
 mod logging;
+mod nodelay;
 mod open_files;
 mod panics;
 mod patience;

@@ -76,7 +76,7 @@ pub async fn run(
     let (asking, questions) = mpsc::channel(QUESTIONS_MAX);
     let socket = Socket::open(&config.data_dir, asking);
 
-    let latencies = Latencies::new()?;
+    let (started, latencies) = (Instant::now(), Latencies::new()?);
     let acknowledged_before = acknowledged(&state);
     let source_ended = pump.is_none();
     let source = status::SourceReport {
@@ -105,6 +105,7 @@ pub async fn run(
         questions,
         snapshots,
         acknowledged_before,
+        started,
         latencies,
         journal: Journal::default(),
         connection: 0,

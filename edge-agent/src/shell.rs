@@ -29,7 +29,7 @@ pub struct AgentSnapshot {
     pub acknowledged_before: u64,
     /// The source.
     pub source: SourceReport,
-    /// From the sensor to the acknowledgement, since the start.
+    /// From the sensor to the acknowledgement, of readings taken since the start.
     pub latency: LatencySummary,
 }
 
@@ -75,6 +75,7 @@ pub(crate) struct AgentShell {
     pub(crate) questions: mpsc::Receiver<Question>,
     pub(crate) snapshots: watch::Sender<AgentSnapshot>,
     pub(crate) acknowledged_before: u64,
+    pub(crate) started: Instant,
     pub(crate) latencies: Latencies,
     pub(crate) journal: Journal,
     pub(crate) connection: u64,
@@ -153,7 +154,9 @@ impl Shell<EdgeNode> for AgentShell {
     }
 
     fn observe(&mut self, node: &mut EdgeNode) {
-        for us in node.take_latencies() {
+        // What took longer than the agent runs waited in the queue before: an outage's length, and no speed of anything.
+        let running_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        for us in node.take_latencies().into_iter().filter(|us| *us <= running_us) {
             self.latencies.record(us);
         }
         self.changed = true;

@@ -75,7 +75,9 @@ impl BrokerProcess {
 pub(crate) fn client(id: &str, address: SocketAddr) -> (AsyncClient, EventLoop) {
     let mut options = MqttOptions::new(id, address.ip().to_string(), address.port());
     options.set_max_packet_size(PACKET_BYTES, PACKET_BYTES);
-    AsyncClient::new(options, 1)
+    let (client, mut events) = AsyncClient::new(options, 1);
+    events.network_options.set_tcp_nodelay(true);
+    (client, events)
 }
 
 /// A client that has subscribed `filters` at QoS 1.

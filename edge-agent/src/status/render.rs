@@ -87,7 +87,7 @@ fn write_latency(f: &mut fmt::Formatter<'_>, live: &LiveReport) -> fmt::Result {
     }
     let [p50, p99, p999, max] =
         [summary.p50_us, summary.p99_us, summary.p999_us, summary.max_us].map(|us| age(Duration::from_micros(us)));
-    writeln!(f, "latency       half within {p50}, 99% within {p99}, 99.9% within {p999}, all within {max}")
+    writeln!(f, "latency       half acknowledged within {p50}, 99% within {p99}, 99.9% within {p999}, all within {max}")
 }
 
 /// A duration with the figures that matter.

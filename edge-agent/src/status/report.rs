@@ -108,7 +108,7 @@ pub enum SourceState {
     Ended,
 }
 
-/// A distribution of latencies.
+/// How long readings took from the sensor to their acknowledgement, of those that were taken since the agent started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatencyReport {
     /// In few words.

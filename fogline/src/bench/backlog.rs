@@ -4,10 +4,10 @@ use super::check::Check;
 use super::fleet::{Fleet, flags, folder_of};
 use super::plan::Plan;
 use super::process::Process;
+use super::progress;
 use super::report::{Drain, Fill, Report};
 use super::site::{Site, SiteUsage};
 use super::usage::{KindUsage, Usage};
-use super::{latency, progress};
 use crate::{figures, ports};
 use anyhow::{Context, bail};
 use fogline_agent::status::{self, LiveReport};
@@ -109,9 +109,8 @@ impl Times {
         if live.connected {
             self.connected.get_or_insert(now);
         }
-        // What took less time than the agent has run was sampled by it, and not by the one that filled the queue.
-        let us = figures::as_micros(now);
-        if live.latency.counts.iter().any(|(took, _)| *took < us) {
+        // Only readings that were taken since the start are timed.
+        if live.latency.summary.count > 0 {
             self.first_new.get_or_insert(now);
         }
         self.first_new.is_some() && live.unsent + live.in_flight <= fresh
@@ -168,8 +167,7 @@ fn report_of(readings: u64, times: &Times, drained: Duration, live: &LiveReport)
         connected_after_ms: ms(connected),
         first_new_after_connect_ms: ms(first_new.saturating_sub(connected)),
         resent: live.resent,
-        // Of new readings: the others waited before the agent was started.
-        latency_new: latency::below(&live.latency.counts, figures::as_micros(drained))?,
+        latency_new: live.latency.summary,
     })
 }
 

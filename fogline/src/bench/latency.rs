@@ -26,16 +26,6 @@ pub(crate) fn between(before: &[Counts], after: &[Counts]) -> anyhow::Result<Lat
     Ok(merged.summary())
 }
 
-/// Of one agent, only what took less than `us`.
-///
-/// # Errors
-/// None in practice.
-pub(crate) fn below(counts: &Counts, us: u64) -> anyhow::Result<LatencySummary> {
-    let mut part = Latencies::new()?;
-    counts.iter().filter(|(took, _)| *took < us).for_each(|&(took, count)| part.record_n(took, count));
-    Ok(part.summary())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,11 +42,5 @@ mod tests {
         let after = [counts([5_000_000; 10].into_iter().chain(1..=500)), counts(501..=1000)];
         let summary = between(&before, &after).unwrap();
         assert_eq!((summary.count, summary.p50_us, summary.max_us), (1000, 500, 1000));
-    }
-
-    #[test]
-    fn old_readings_can_be_left_out() {
-        let summary = below(&counts([10, 20, 1_000_000]), 500_000).unwrap();
-        assert_eq!((summary.count, summary.max_us), (2, 20));
     }
 }
