@@ -21,6 +21,8 @@ pub(crate) struct Gate {
 #[derive(Debug, Default)]
 struct State {
     inside_bytes: usize,
+    /// A source waits for room.
+    waits: bool,
     stopped: bool,
 }
 
@@ -29,8 +31,10 @@ impl Gate {
     pub(crate) fn enter(&self, bytes: usize) -> Result<(), Stopped> {
         let mut state = self.lock();
         while !state.stopped && state.inside_bytes > 0 && state.inside_bytes + bytes > ROOM_BYTES {
+            state.waits = true;
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        state.waits = false;
         if state.stopped {
             return Err(Stopped);
         }
@@ -47,8 +51,12 @@ impl Gate {
     pub(crate) fn leave(&self, bytes: usize) {
         let mut state = self.lock();
         state.inside_bytes = state.inside_bytes.saturating_sub(bytes);
+        let waits = state.waits;
         drop(state);
-        self.changed.notify_all();
+        // One that sleeps until its next reading is let sleep.
+        if waits {
+            self.changed.notify_all();
+        }
     }
 
     /// Waits until `deadline`, or until the agent stops.

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 /// How often a snapshot is shown to the outside, when something changed.
-const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(500);
 
 /// An agent at one moment, for those who watch it in this process.
 #[derive(Debug, Clone, PartialEq)]

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Above this rate readings are made in ticks: waking up for each would cost more than making it.
 const TICK_RATE: f64 = 100.0;
 /// The length of a tick.
-const TICK_US: u64 = 10_000;
+const TICK_US: u64 = 20_000;
 /// A simulation that is further behind than this (the machine slept, the queue was full) gives up what it missed, as a
 /// sensor would.
 const BEHIND_MAX: Duration = Duration::from_secs(1);
@@ -315,12 +315,12 @@ mod tests {
     #[test]
     fn the_rate_is_kept_without_drift_or_needless_waking() {
         for (rate, seconds, wakes_max) in
-            [(0.1, 1000, 102), (1.0, 1000, 1002), (3.3, 1000, 3302), (20_000.0, 20, 2002), (100_000.0, 10, 1002)]
+            [(0.1, 1000, 102), (1.0, 1000, 1002), (3.3, 1000, 3302), (20_000.0, 20, 1002), (100_000.0, 10, 502)]
         {
             let mut source = SimulateSource::new(lanes(Rate::PerSecond(rate)));
             let (offers, wakes) = play(&mut source, 0, seconds * 1_000_000);
             let expected = rate * seconds as f64;
-            assert!((total(&offers) as f64 - expected).abs() <= (rate * 0.011).max(1.0), "{rate}: {}", total(&offers));
+            assert!((total(&offers) as f64 - expected).abs() <= (rate * 0.021).max(1.0), "{rate}: {}", total(&offers));
             assert!(wakes <= wakes_max, "{rate}: woke up {wakes} times");
             assert!(offers.iter().all(|readings| readings.len() <= OFFER_READINGS_MAX));
         }

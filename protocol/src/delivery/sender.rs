@@ -258,6 +258,12 @@ impl Sender {
         free
     }
 
+    /// How many numbers [`Sender::poll_free`] would name, gaps beside.
+    #[must_use]
+    pub fn freeable(&self) -> u64 {
+        if self.freeing { 0 } else { (self.floor() - self.freed_below) + self.acked_gaps.iter().count() as u64 }
+    }
+
     /// What may be deleted now, also while an earlier deletion is under way: for whoever closes the queue. Freeing the same
     /// twice does no harm.
     #[must_use]

@@ -2,6 +2,7 @@
 
 mod batching;
 mod hello;
+mod recent;
 mod snapshot;
 
 pub use snapshot::EdgeSnapshot;
@@ -10,7 +11,7 @@ use super::{Machine, Publish};
 use crate::delivery::sender::Sender;
 use crate::ids::AgentId;
 use crate::queue::{
-    Free, FullPolicy, QueueAnswer, QueueCommand, QueueFault, QueueLimits, QueueState, QueueUsage, SourcePosition,
+    Free, FullPolicy, QueueAnswer, QueueCommand, QueueFault, QueueLimits, QueueState, QueueUsage, Run, SourcePosition,
 };
 use crate::reading::Readings;
 use crate::register::{InForce, Received};
@@ -20,6 +21,7 @@ use crate::wire::{Ack, Decision, DecisionAck, Message, Status};
 use batching::Batching;
 use bytes::Bytes;
 use hello::HelloTimer;
+use recent::Recent;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -27,6 +29,11 @@ use std::time::Duration;
 const STATUS_EVERY: Duration = Duration::from_secs(10);
 /// How long to wait before the disk is asked again after it failed.
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
+/// How long what is acknowledged may stay in the queue while nothing is appended: with an append it goes along, by itself it
+/// wakes up the queue's thread.
+const FREE_EVERY: Duration = Duration::from_millis(200);
+/// This many readings do not wait so long.
+const FREE_READINGS: u64 = 4096;
 /// The most latency samples that wait to be taken.
 const LATENCIES_MAX: usize = 100_000;
 
@@ -104,6 +111,7 @@ pub struct EdgeNode {
     config: EdgeConfig,
     sender: Sender,
     batching: Batching,
+    recent: Recent,
     in_force: InForce,
     hello: HelloTimer,
     usage: QueueUsage,
@@ -113,6 +121,7 @@ pub struct EdgeNode {
     next_status: Monotonic,
     /// Why the disk did not do what it was asked for, until it does again.
     fault: Option<QueueFault>,
+    next_free: Monotonic,
     /// The disk is left alone until then.
     retry_at: Option<Monotonic>,
     acknowledged: u64,
@@ -137,6 +146,7 @@ impl EdgeNode {
                 state.segments.last().map(|segment| segment.clock),
                 config.commit_every,
             ),
+            recent: Recent::default(),
             in_force,
             hello: HelloTimer::new(config.seed),
             usage: state.usage,
@@ -145,6 +155,7 @@ impl EdgeNode {
             connected: false,
             next_status: now.mono,
             fault: None,
+            next_free: Monotonic::ZERO,
             retry_at: None,
             acknowledged: 0,
             refused_messages: 0,
@@ -205,12 +216,7 @@ impl EdgeNode {
                     self.fault = Some(fault);
                 }
             },
-            QueueAnswer::Loaded(Ok(run)) => {
-                if let Some(batch) = self.sender.loaded(run, now.mono) {
-                    let payload = batch.header.encode(&batch.readings);
-                    self.publish(Up::Readings, payload, false);
-                }
-            }
+            QueueAnswer::Loaded(Ok(run)) => self.loaded(run, now.mono),
             QueueAnswer::Loaded(Err(fault)) => {
                 self.sender.load_failed();
                 self.failed(fault, now.mono);
@@ -238,7 +244,7 @@ impl EdgeNode {
     }
 
     fn appended(&mut self, appended: &crate::queue::Appended, now: Now) {
-        let done = self.batching.appended();
+        let done = self.batching.appended(now.mono);
         for (segment, count) in done.parts {
             self.sender.extend(segment, count);
         }
@@ -246,6 +252,9 @@ impl EdgeNode {
         self.usage = appended.usage;
         self.fault = None;
         self.effects.extend(done.tickets.into_iter().map(|ticket| EdgeEffect::Accepted { ticket }));
+        if let Some(append) = done.append {
+            self.recent.appended(append, appended);
+        }
         self.hello.streams_changed(&self.sender.open_streams(), now.mono);
     }
 
@@ -294,17 +303,17 @@ impl EdgeNode {
 
     /// Starts whatever may be started now.
     fn advance(&mut self, now: Now) {
-        if let Some(append) = self.batching.poll_append(now) {
-            self.effects.push_back(EdgeEffect::Queue(QueueCommand::Append(append)));
-        }
-        if self.retry_at.is_none_or(|until| until <= now.mono) {
+        let append = self.batching.poll_append(now);
+        let rests = self.retry_at.is_some_and(|until| until > now.mono);
+        if !rests {
             self.retry_at = None;
-            if let Some(free) = self.sender.poll_free() {
-                self.effects.push_back(EdgeEffect::Queue(QueueCommand::Free(free)));
+            if append.is_some() || self.next_free <= now.mono || self.sender.freeable() >= FREE_READINGS {
+                self.free(now.mono);
             }
-            if let Some(load) = self.sender.poll_load(now.mono) {
-                self.effects.push_back(EdgeEffect::Queue(QueueCommand::Load(load)));
-            }
+        }
+        self.effects.extend(append.map(|append| EdgeEffect::Queue(QueueCommand::Append(append))));
+        if !rests {
+            self.load(now.mono);
         }
         for key in self.in_force.expire(now.mono) {
             self.effects.push_back(EdgeEffect::InForce { key, decision: None });
@@ -312,6 +321,30 @@ impl EdgeNode {
         if self.connected {
             self.say_hello(now.mono);
             self.say_status(now);
+        }
+    }
+
+    fn free(&mut self, now: Monotonic) {
+        if let Some(free) = self.sender.poll_free() {
+            self.next_free = now + FREE_EVERY;
+            self.effects.push_back(EdgeEffect::Queue(QueueCommand::Free(free)));
+        }
+    }
+
+    /// Asks for rows to send, unless they are in memory still.
+    fn load(&mut self, now: Monotonic) {
+        while let Some(load) = self.sender.poll_load(now) {
+            match self.recent.load(&load) {
+                Some(run) => self.loaded(Some(run), now),
+                None => self.effects.push_back(EdgeEffect::Queue(QueueCommand::Load(load))),
+            }
+        }
+    }
+
+    fn loaded(&mut self, run: Option<Run>, now: Monotonic) {
+        if let Some(batch) = self.sender.loaded(run, now) {
+            let payload = batch.header.encode(&batch.readings);
+            self.publish(Up::Readings, payload, false);
         }
     }
 
@@ -388,6 +421,7 @@ impl Machine for EdgeNode {
             self.batching.poll_timeout(),
             self.in_force.next_expiry(),
             self.retry_at,
+            (self.sender.freeable() > 0).then(|| self.next_free.max(self.retry_at.unwrap_or(self.next_free))),
             online,
         ];
         timers.into_iter().flatten().min()

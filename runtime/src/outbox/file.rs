@@ -4,6 +4,7 @@ use super::books::Books;
 use super::error::{Fault, NO_SQLITE, OutboxError};
 use super::lock::with_suffix;
 use super::{OutboxConfig, Synchronous};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::File;
 use std::io::Read;
@@ -150,6 +151,8 @@ pub(super) fn read_write(config: &OutboxConfig) -> Result<Connection, rusqlite::
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(&config.path, flags)?;
     conn.busy_timeout(BUSY)?;
+    // Else each range query is prepared again for each pair of bounds.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     let synchronous = match config.synchronous {
         Synchronous::Full => "FULL",
         Synchronous::Normal => "NORMAL",

@@ -8,6 +8,8 @@
 use super::error::Fault;
 use super::lock::with_suffix;
 use rusqlite::Connection;
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -130,11 +132,17 @@ fn remove(held: &Path) {
     std::fs::remove_file(held).ok();
 }
 
-/// Makes the file at least so long; written in full, because a file with holes holds nothing back.
+/// Makes the file at least so long, without holes: those hold nothing back.
 fn fill(path: &Path, bytes: usize) -> Result<(), std::io::Error> {
     let mut file = File::options().append(true).create(true).open(path)?;
-    let missing = (bytes as u64).saturating_sub(file.metadata()?.len());
-    std::io::copy(&mut std::io::repeat(0).take(missing), &mut file).map(|_| ())
+    match fallocate(&file, FallocateFlags::empty(), 0, bytes as u64) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+            let missing = (bytes as u64).saturating_sub(file.metadata()?.len());
+            std::io::copy(&mut std::io::repeat(0).take(missing), &mut file).map(|_| ())
+        }
+        // Only claimed, and not written: 6 MiB a start would wear a small device's flash.
+        result => Ok(result?),
+    }
 }
 
 fn shorten(path: &Path, bytes: u64) -> Result<(), std::io::Error> {

@@ -24,6 +24,7 @@ type PartShape = (Option<(StreamId, u16)>, u64);
 
 /// An append that is done.
 pub(super) struct Done {
+    pub(super) append: Option<Arc<Append>>,
     pub(super) parts: Vec<PartShape>,
     pub(super) tickets: Vec<u64>,
 }
@@ -32,6 +33,7 @@ pub(super) struct Done {
 struct Committing {
     append: Arc<Append>,
     tickets: Vec<u64>,
+    started: Monotonic,
     /// After a fault: when to try again.
     retry_at: Option<Monotonic>,
 }
@@ -56,7 +58,8 @@ pub(super) struct Batching {
     readings: usize,
     bytes: usize,
     committing: Option<Committing>,
-    last_commit: Option<Monotonic>,
+    /// When the next commit may start.
+    due: Option<Monotonic>,
     moved_times: u64,
 }
 
@@ -78,7 +81,7 @@ impl Batching {
             readings: 0,
             bytes: 0,
             committing: None,
-            last_commit: None,
+            due: None,
             moved_times: 0,
         }
     }
@@ -177,24 +180,27 @@ impl Batching {
             committing.retry_at = None;
             return Some(committing.append.clone());
         }
-        if self.tickets.is_empty() || !(self.hurries() || self.due().is_none_or(|due| due <= now.mono)) {
+        if self.tickets.is_empty() || !(self.hurries() || self.due.is_none_or(|due| due <= now.mono)) {
             return None;
         }
         let append = Arc::new(std::mem::take(&mut self.waiting));
         self.readings = 0;
         self.bytes = 0;
-        self.last_commit = Some(now.mono);
+        self.due = Some(now.mono + self.commit_every);
         let tickets = std::mem::take(&mut self.tickets);
-        self.committing = Some(Committing { append: append.clone(), tickets, retry_at: None });
+        self.committing = Some(Committing { append: append.clone(), tickets, started: now.mono, retry_at: None });
         Some(append)
     }
 
-    /// The append is durable.
-    pub(super) fn appended(&mut self) -> Done {
-        let Some(Committing { append, tickets, .. }) = self.committing.take() else {
-            return Done { parts: Vec::new(), tickets: Vec::new() };
+    /// The append is durable. A disk that is slow, or shared by many, rests as long as it has worked: larger commits then
+    /// take less of it than more commits would.
+    pub(super) fn appended(&mut self, now: Monotonic) -> Done {
+        let Some(Committing { append, tickets, started, .. }) = self.committing.take() else {
+            return Done { append: None, parts: Vec::new(), tickets: Vec::new() };
         };
-        Done { parts: append.parts.iter().map(|part| (part.segment, part.rows.len() as u64)).collect(), tickets }
+        self.due = self.due.max(Some(now + now.since(started)));
+        let parts = append.parts.iter().map(|part| (part.segment, part.rows.len() as u64)).collect();
+        Done { append: Some(append), parts, tickets }
     }
 
     /// The append failed: the same again at `retry_at`.
@@ -208,12 +214,8 @@ impl Batching {
         match &self.committing {
             Some(committing) => committing.retry_at,
             None if self.tickets.is_empty() => None,
-            None => self.due(),
+            None => self.due,
         }
-    }
-
-    fn due(&self) -> Option<Monotonic> {
-        self.last_commit.map(|last| last + self.commit_every)
     }
 
     const fn hurries(&self) -> bool {
@@ -265,12 +267,14 @@ mod tests {
         assert!(batching.poll_append(now(0)).is_some());
         batching.add(2, readings(&[2]), None);
         assert!(batching.poll_append(now(1)).is_none(), "one commit at a time");
-        assert_eq!(batching.appended().tickets, [1]);
+        assert_eq!(batching.appended(now(2).mono).tickets, [1]);
         assert!(batching.poll_append(now(2)).is_none(), "gathering");
         assert_eq!(batching.poll_timeout(), Some(now(50).mono));
         batching.add(3, readings(&[3]), None);
         assert_eq!(times(&batching.poll_append(now(50)).unwrap()), vec![(None, vec![2, 3])]);
-        assert_eq!(batching.appended().tickets, [2, 3]);
+        assert_eq!(batching.appended(now(90).mono).tickets, [2, 3]);
+        batching.add(4, readings(&[4]), None);
+        assert_eq!(batching.poll_timeout(), Some(now(130).mono), "a commit of 40 ms is followed by a rest of 40 ms");
     }
 
     #[test]
@@ -287,7 +291,7 @@ mod tests {
     #[test]
     fn a_full_buffer_makes_sources_wait() {
         let mut batching = Batching::new(1, None, Duration::from_secs(9));
-        batching.last_commit = Some(Monotonic::ZERO);
+        batching.due = Some(now(9000).mono);
         batching.add(1, readings(&(0..8192).collect::<Vec<_>>()), None);
         assert!(!batching.has_room());
         assert!(batching.poll_append(now(1)).is_some(), "a full buffer does not wait for its time");
