@@ -6,6 +6,7 @@
 
 pub mod command;
 mod http;
+mod journal;
 pub mod program;
 pub mod settings;
 mod shell;

@@ -1,6 +1,7 @@
 //! The ingester: opens its store, runs the cloud node, serves health, metrics and API, and stops in order.
 
 use crate::http::{self, Served};
+use crate::journal::Journal;
 use crate::settings::{IngestConfig, StoreKind};
 use crate::shell::IngestShell;
 use crate::store::{InfluxConfig, InfluxStore, NullStore, SqliteStore, StateDb, Store, StoreThread};
@@ -89,6 +90,7 @@ pub async fn run(
         next_snapshot: Instant::now(),
         store_closed: false,
         connected: false,
+        journal: Journal::default(),
     };
     drive(&mut node, &mut shell, &clock, shutdown).await;
     server.abort();

@@ -1,5 +1,6 @@
 //! What the cloud node is connected to: the MQTT link and the store's thread.
 
+use crate::journal::Journal;
 use crate::store::StoreThread;
 use bytes::Bytes;
 use fogline_protocol::node::{CloudEffect, CloudInput, CloudNode, CloudSnapshot};
@@ -24,6 +25,7 @@ pub(crate) struct IngestShell {
     /// The store's thread has ended: nothing can be stored any more.
     pub(crate) store_closed: bool,
     pub(crate) connected: bool,
+    pub(crate) journal: Journal,
 }
 
 impl Shell<CloudNode> for IngestShell {
@@ -58,7 +60,9 @@ impl Shell<CloudNode> for IngestShell {
         let now = Instant::now();
         if self.next_snapshot <= now {
             self.next_snapshot = now + SNAPSHOT_EVERY;
-            self.snapshots.send_replace(node.snapshot());
+            let snapshot = node.snapshot();
+            self.journal.look(&snapshot.counters, now);
+            self.snapshots.send_replace(snapshot);
         }
     }
 }

@@ -85,7 +85,7 @@ pub async fn run(
         accepted: 0,
         skipped: 0,
     };
-    let first = AgentSnapshot { edge: node.snapshot(), acknowledged_before, source, latency: latencies.summary() };
+    let first = AgentSnapshot { edge: node.snapshot(), acknowledged_before, source };
     let (snapshots, watched) = watch::channel(first);
     tracing::info!(agent = %config.id, queue = %queue.display(), queued = state.usage.readings, "agent started");
     // Nobody may be waiting to hear it.

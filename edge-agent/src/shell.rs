@@ -1,11 +1,11 @@
 //! What the edge node is connected to: the queue's thread, the MQTT link, the source, and those who ask how it is.
 
 use crate::journal::Journal;
-use crate::latency::{Latencies, LatencySummary};
+use crate::latency::Latencies;
 use crate::pump::{Delivery, Pump};
 use crate::settings::Until;
 use crate::source::SourceError;
-use crate::status::{Question, SourceReport, SourceState, StatusReport};
+use crate::status::{LatencyReport, Question, SourceReport, SourceState, StatusReport};
 use bytes::Bytes;
 use fogline_protocol::node::{EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot};
 use fogline_protocol::queue::QueueAnswer;
@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 /// How often a snapshot is shown to the outside, when something changed.
-const SNAPSHOT_EVERY: Duration = Duration::from_millis(500);
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
 
 /// An agent at one moment, for those who watch it in this process.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,8 +29,6 @@ pub struct AgentSnapshot {
     pub acknowledged_before: u64,
     /// The source.
     pub source: SourceReport,
-    /// From the sensor to the acknowledgement, of readings taken since the start.
-    pub latency: LatencySummary,
 }
 
 /// Why the loop ended, other than by being told to.
@@ -221,12 +219,11 @@ impl AgentShell {
             edge: node.snapshot(),
             acknowledged_before: self.acknowledged_before,
             source: SourceReport { state, offered, accepted: self.tickets.accepted_readings, skipped },
-            latency: self.latencies.summary(),
         }
     }
 
     fn answer(&self, question: Question, node: &EdgeNode) {
-        let report = StatusReport::live(self.agent.clone(), self.snapshot(node), self.latencies.counts());
+        let report = StatusReport::live(self.agent.clone(), self.snapshot(node), LatencyReport::new(&self.latencies));
         // Whoever asked may have gone.
         question.send(report).ok();
     }

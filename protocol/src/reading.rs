@@ -14,6 +14,10 @@ use crate::time::Wall;
 
 /// The most fields of one reading: enough for any meter, small enough that a reading stays a reading.
 pub const FIELDS_MAX: usize = 32;
+/// What a point in the database has beside its reading's fields: its tags, its time, and where it came from.
+pub const RESERVED_FIELDS: [&str; 6] = ["agent", "region", "sensor", "seq", "stream", "time"];
+/// How the names of Fogline's own measurements begin: no kind does.
+pub const RESERVED_KIND_PREFIX: &str = "fogline_";
 /// The longest text value, in bytes. Longer texts are documents, not readings.
 pub const TEXT_MAX_BYTES: usize = 256;
 /// The most bytes of one reading as JSON: a sixth of a batch, so that every reading fits one.
@@ -37,7 +41,10 @@ pub enum ReadingError {
     #[error("ts_us {0} is out of range: give microseconds since 1970, from 0 to 9007199254740991")]
     Time(i64),
     /// A sensor or kind that is not a name.
-    #[error("{what} {text:?} is not a name: use 1 to 63 of a-z, 0-9, '_' and '-', beginning with a letter or a digit")]
+    #[error(
+        "{what} {text:?} is not a name: use 1 to 63 of a-z, 0-9, '_' and '-', beginning with a letter or a digit; \
+         kinds that begin with fogline_ are taken"
+    )]
     Name {
         /// `sensor` or `kind`.
         what: &'static str,
@@ -46,7 +53,8 @@ pub enum ReadingError {
     },
     /// A field name of another form, or one that the store needs for itself.
     #[error(
-        "field {0:?} has no usable name: use 1 to 63 of a-z, 0-9 and '_', beginning with a letter; seq, stream and time are taken"
+        "field {0:?} has no usable name: use 1 to 63 of a-z, 0-9 and '_', beginning with a letter; agent, region, \
+         sensor, seq, stream and time are taken"
     )]
     FieldName(String),
     /// The same field twice.
@@ -308,6 +316,9 @@ impl Draft<'_> {
 
     fn set_kind(&mut self, text: &str) -> Result<(), ReadingError> {
         check_name("kind", text)?;
+        if text.starts_with(RESERVED_KIND_PREFIX) {
+            return Err(ReadingError::Name { what: "kind", text: text.chars().take(64).collect() });
+        }
         let like = self.into.rows.last().map(|row| row.kind);
         self.kind = Some(self.into.keep(text, like));
         Ok(())
@@ -379,7 +390,7 @@ fn check_field_name(text: &str) -> Result<(), ReadingError> {
     let good = bytes.len() <= NAME_MAX_BYTES
         && bytes.first().is_some_and(u8::is_ascii_lowercase)
         && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'_')
-        && !matches!(text, "seq" | "stream" | "time");
+        && !RESERVED_FIELDS.contains(&text);
     if good { Ok(()) } else { Err(ReadingError::FieldName(text.chars().take(64).collect())) }
 }
 
@@ -410,11 +421,13 @@ mod tests {
         let one = Value::Number(1.0);
         assert_eq!(push(&[]), Err(ReadingError::FieldCount(0)));
         assert_eq!(push(&[("a", one), ("a", one)]), Err(ReadingError::FieldTwice("a".into())));
-        for taken in ["seq", "stream", "time", "Speed", "a b", "", "1st", "é"] {
+        for taken in ["seq", "stream", "time", "region", "agent", "sensor", "Speed", "a b", "", "1st", "é"] {
             assert_eq!(push(&[(taken, one)]), Err(ReadingError::FieldName(taken.into())));
         }
         assert_eq!(push(&[("a", Value::Text(&"x".repeat(257)))]), Err(ReadingError::TextTooLong("a".into())));
         assert_eq!(push(&[("a", Value::Number(f64::INFINITY))]), Err(ReadingError::NotFinite("a".into())));
+        let of_kind = |kind| Readings::new().push(Wall::from_us(1), "lane-1", kind, &[("a", one)]);
+        assert!(matches!(of_kind("fogline_agent"), Err(ReadingError::Name { what: "kind", .. })));
         let names: Vec<String> = (0..33).map(|n| format!("f{n}")).collect();
         let many: Vec<(&str, Value<'_>)> = names.iter().map(|n| (n.as_str(), one)).collect();
         assert_eq!(push(&many), Err(ReadingError::FieldCount(33)));

@@ -157,13 +157,9 @@ const fn check_seq(what: &'static str, seq: Seq) -> Result<(), WireError> {
     if seq == 0 || seq > SEQ_MAX { Err(WireError::Sequence { what, seq }) } else { Ok(()) }
 }
 
-/// A term that an agent reports is at most half of what counts: one agent's invention leaves the ingesters enough terms
-/// above it for ever.
+/// Whatever term a decision may have an agent may report.
 fn check_reported_term(term: Option<&Term>) -> Result<(), WireError> {
-    match term {
-        Some(term) if term.counter > SEQ_MAX / 2 => Err(WireError::Value { what: "term" }),
-        Some(_) | None => Ok(()),
-    }
+    term.map_or(Ok(()), |term| check_seq("term", term.counter))
 }
 
 /// Ranges must be in order, apart, and within the sequence numbers.

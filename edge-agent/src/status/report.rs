@@ -1,6 +1,6 @@
 //! The status as it is handed out, as JSON too.
 
-use crate::latency::LatencySummary;
+use crate::latency::{Latencies, LatencySummary};
 use crate::shell::AgentSnapshot;
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::queue::QueueUsage;
@@ -119,6 +119,12 @@ pub struct LatencyReport {
     pub counts: Vec<(u64, u64)>,
 }
 
+impl LatencyReport {
+    pub(crate) fn new(latencies: &Latencies) -> Self {
+        Self { summary: latencies.summary(), counts: latencies.counts() }
+    }
+}
+
 impl QueueReport {
     pub(crate) fn new(usage: QueueUsage, file_bytes: Option<u64>) -> Self {
         let QueueUsage { readings, bytes, oldest, dropped } = usage;
@@ -128,8 +134,8 @@ impl QueueReport {
 
 impl StatusReport {
     /// The report of the running agent `agent`.
-    pub(crate) fn live(agent: String, snapshot: AgentSnapshot, counts: Vec<(u64, u64)>) -> Self {
-        let AgentSnapshot { edge, acknowledged_before, source, latency } = snapshot;
+    pub(crate) fn live(agent: String, snapshot: AgentSnapshot, latency: LatencyReport) -> Self {
+        let AgentSnapshot { edge, acknowledged_before, source } = snapshot;
         let live = LiveReport {
             agent,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -146,7 +152,7 @@ impl StatusReport {
             refused_messages: edge.refused_messages,
             fault: edge.fault.map(|fault| fault.to_string()),
             source,
-            latency: LatencyReport { summary: latency, counts },
+            latency,
         };
         Self {
             v: VERSION,

@@ -85,11 +85,6 @@ impl Receiver {
         Accepted::Fresh(fresh)
     }
 
-    /// What was taken is not held after all: there was no room for it.
-    pub fn put_back(&mut self, fresh: &[Range]) {
-        fresh.iter().for_each(|range| self.received.remove(*range));
-    }
-
     /// These readings go into the commit that is being made.
     pub fn stage(&mut self, fresh: &[Range]) {
         fresh.iter().for_each(|range| self.staged.insert(*range));

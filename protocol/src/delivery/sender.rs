@@ -58,6 +58,8 @@ pub struct Sender {
     state: Option<State>,
     /// Connected, and the ingester has answered the hello of this connection.
     open: bool,
+    /// The next reading is longer than the credit that is left: it waits until something lands.
+    too_long: bool,
     resent: u64,
 }
 
@@ -90,6 +92,7 @@ impl Sender {
             credit: PAYLOAD_BYTES,
             state: None,
             open: false,
+            too_long: false,
             resent: 0,
         }
     }
@@ -133,9 +136,10 @@ impl Sender {
 
     /// What to read from the queue, if something may be sent now.
     pub fn poll_load(&mut self, now: Monotonic) -> Option<Load> {
-        if !self.open || self.loading.is_some() {
+        if !self.open || self.loading.is_some() || (self.too_long && !self.flights.is_empty()) {
             return None;
         }
+        self.too_long = false;
         let room = self.room()?;
         let (_, waiting) = self.segments.active();
         let mut candidates = Cow::Borrowed(&self.unsent);
@@ -179,6 +183,12 @@ impl Sender {
         if !self.open || !self.unsent.covers(range) {
             return None;
         }
+        // A load gives one row at least, however long. Alone it may go beyond a small credit, else it waits.
+        let bytes = run.json.len() as u64;
+        self.too_long = !self.flights.is_empty() && self.flights.bytes() + bytes > self.credit;
+        if self.too_long {
+            return None;
+        }
         let (segment, _) = self.segments.of(range.first)?;
         let floor = self.floor_of(segment.stream)?;
         if self.flights.is_empty() {
@@ -188,7 +198,7 @@ impl Sender {
         let deadline = self.backoff.deadline(now);
         let again = self.flights.was_returned(range);
         self.resent += if again { range.count() } else { 0 };
-        let flight = Flight { range, bytes: run.json.len() as u64, lane, sent: now, deadline, again, times: run.times };
+        let flight = Flight { range, bytes, lane, sent: now, deadline, again, times: run.times };
         self.flights.add(flight);
         let gaps = self.gaps_of(segment.stream);
         let header = BatchHeader { stream: segment.stream, floor, first: range.first, gaps, clock: segment.clock };
@@ -216,7 +226,8 @@ impl Sender {
         self.land_flights(&mut outcome, now);
         if outcome.readings > 0 {
             self.backoff.succeeded();
-        } else if ack.state != State::Ok {
+        } else {
+            // Silence means loss; a word that nothing is written yet does not.
             self.flights.postpone(|| self.backoff.deadline(now));
         }
         outcome
@@ -241,6 +252,7 @@ impl Sender {
 
     fn land_flights(&mut self, outcome: &mut Acknowledged, now: Monotonic) {
         for flight in self.flights.land(&self.done, self.freed_below) {
+            self.too_long = false;
             self.lanes.acknowledged(flight.bytes, now);
             if !flight.again {
                 let round_trip = now.since(flight.sent);
@@ -280,6 +292,7 @@ impl Sender {
         self.freed_below = self.freed_below.max(free.through + 1);
         self.done.remove_through(free.through);
         self.segments.forget_below(self.freed_below);
+        self.flights.forget_returned(free.through);
     }
 
     /// The queue could not delete: it will be asked again.
@@ -376,11 +389,11 @@ impl Sender {
         within.take(GAPS_PER_MESSAGE_MAX).collect()
     }
 
-    /// Rows that the queue does not have: acknowledged before it was opened.
+    /// Rows that the queue should have and has not: damage took them. They are reported, as what was dropped is.
     fn no_longer_held(&mut self, range: Range) {
-        for missing in self.gaps.missing(range) {
+        for missing in self.done.missing(range.and(Range::new(self.freed_below, Seq::MAX))) {
             self.unsent.remove(missing);
-            self.done.insert(missing);
+            self.gaps.insert(missing);
         }
     }
 

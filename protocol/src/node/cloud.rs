@@ -247,6 +247,10 @@ impl CloudNode {
     fn recalled(&mut self, id: &AgentId, stream: StreamId, result: Result<Option<Progress>, StoreFault>) {
         match result {
             Ok(progress) => {
+                // Where a commit waits for its next try, that one knows better.
+                if self.committing.as_ref().is_none_or(|committing| committing.retry_at.is_none()) {
+                    self.store_down = None;
+                }
                 for (batch, bytes) in self.agents.recalled(id, stream, progress) {
                     self.agents.release(id, bytes);
                     self.take(id, batch, bytes);
@@ -302,7 +306,7 @@ impl CloudNode {
             self.agents.release(agent, *bytes);
         }
         self.steering.merge(&commit.folds, now);
-        self.issued.committed(&commit.decisions, now.mono);
+        self.issued.committed(&commit.decisions);
     }
 
     /// Starts whatever may be started now.
@@ -320,8 +324,13 @@ impl CloudNode {
         }
         self.next_tick = now.mono + TICK;
         self.pending.hurry |= !self.statuses.is_empty();
+        let agents = self.agents.len();
         for (id, stream) in self.agents.look_over(now.mono, REPEAT_AFTER) {
             self.recall(&id, stream);
+        }
+        if self.agents.len() < agents {
+            let agents = &self.agents;
+            self.issued.forget_all_but(|id| agents.knows(id));
         }
     }
 

@@ -4,6 +4,7 @@ use crate::ids::Term;
 use crate::queue::SavedDecision;
 use crate::time::{Monotonic, Now, Wall};
 use crate::wire::{Decision, DecisionAck, Outcome};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -17,22 +18,23 @@ pub enum Received {
     Save(SavedDecision),
     /// Answer at once.
     Answer(DecisionAck),
-    /// Nothing: it is being saved already, or there are too many keys.
+    /// Nothing: one is being saved, and this one will be sent again; or there are too many keys.
     Nothing,
 }
 
 #[derive(Debug, Clone)]
 struct Register {
-    saved: Option<Decision>,
+    saved: Decision,
     expires: Monotonic,
     expired: bool,
-    saving: Option<SavedDecision>,
 }
 
 /// The registers of one agent.
 #[derive(Debug, Clone, Default)]
 pub struct InForce {
     registers: BTreeMap<String, Register>,
+    /// One at a time: the disk's answer could not be told from that to another.
+    saving: Option<SavedDecision>,
     highest: Option<Term>,
 }
 
@@ -44,8 +46,7 @@ impl InForce {
         for SavedDecision { decision, received } in saved {
             all.raise_term(&decision.term);
             let expires = now.mono + remaining(decision, *received, now.wall);
-            let register =
-                Register { saved: Some(decision.clone()), expires, expired: expires <= now.mono, saving: None };
+            let register = Register { saved: decision.clone(), expires, expired: expires <= now.mono };
             all.registers.insert(decision.key.clone(), register);
         }
         all
@@ -59,50 +60,38 @@ impl InForce {
 
     /// The decisions in force.
     pub fn iter(&self) -> impl Iterator<Item = &Decision> {
-        self.registers.values().filter(|register| !register.expired).filter_map(|register| register.saved.as_ref())
+        self.registers.values().filter(|register| !register.expired).map(|register| &register.saved)
     }
 
     /// A decision came in.
     pub fn receive(&mut self, decision: Decision, wall: Wall) -> Received {
         self.raise_term(&decision.term);
-        if !self.registers.contains_key(&decision.key) && self.registers.len() >= KEYS_MAX {
-            return Received::Nothing;
-        }
-        let empty = Register { saved: None, expires: Monotonic::ZERO, expired: true, saving: None };
-        let register = self.registers.entry(decision.key.clone()).or_insert(empty);
-        let saving = register.saving.as_ref().map(|saving| saving.decision.order());
-        if saving.is_some_and(|order| decision.order() <= order) {
-            return Received::Nothing;
-        }
-        let outcome = match &register.saved {
-            Some(known) if decision.order() > known.order() => None,
-            // An ingester that lost its state counts from 1 again: the same order, and another decision.
-            Some(known) if decision.order() < known.order() || decision.body != known.body => Some(Outcome::Superseded),
-            Some(_) => Some(Outcome::Applied),
-            None => None,
-        };
+        let outcome = self.registers.get(&decision.key).and_then(|known| outcome(&decision, &known.saved));
         if let Some(outcome) = outcome {
             return Received::Answer(self.answer(&decision, outcome));
         }
+        let is_one_too_many = !self.registers.contains_key(&decision.key) && self.registers.len() >= KEYS_MAX;
+        if self.saving.is_some() || is_one_too_many {
+            return Received::Nothing;
+        }
         let saved = SavedDecision { decision, received: wall };
-        register.saving = Some(saved.clone());
+        self.saving = Some(saved.clone());
         Received::Save(saved)
     }
 
     /// The decision being saved for `key` is on disk: it is in force, and answered.
     pub fn saved(&mut self, key: &str, now: Now) -> Option<(Decision, DecisionAck)> {
-        let register = self.registers.get_mut(key)?;
-        let SavedDecision { decision, received } = register.saving.take()?;
-        register.expires = now.mono + remaining(&decision, received, now.wall);
-        register.expired = false;
-        register.saved = Some(decision.clone());
+        let SavedDecision { decision, received } = self.saving.take_if(|saving| saving.decision.key == key)?;
+        let expires = now.mono + remaining(&decision, received, now.wall);
+        let register = Register { saved: decision.clone(), expires, expired: false };
+        self.registers.insert(decision.key.clone(), register);
         let ack = self.answer(&decision, Outcome::Applied);
         Some((decision, ack))
     }
 
     /// Saving failed: the ingester will send it again.
     pub fn save_failed(&mut self) {
-        self.registers.values_mut().for_each(|register| register.saving = None);
+        self.saving = None;
     }
 
     /// The keys whose decision's time is over since the last call.
@@ -132,6 +121,16 @@ impl InForce {
         if self.highest.as_ref().is_none_or(|highest| term > highest) {
             self.highest = Some(term.clone());
         }
+    }
+}
+
+/// What becomes of a decision at once, when `known` is in force; nothing when it is newer.
+fn outcome(decision: &Decision, known: &Decision) -> Option<Outcome> {
+    match decision.order().cmp(&known.order()) {
+        Ordering::Greater => None,
+        Ordering::Equal if decision.body == known.body => Some(Outcome::Applied),
+        // An ingester that lost its state counts from 1 again: the same order, and another decision.
+        Ordering::Equal | Ordering::Less => Some(Outcome::Superseded),
     }
 }
 
@@ -166,6 +165,29 @@ mod tests {
         assert_eq!(all.iter().count(), 1);
         let again = all.receive(decision(1, 1), now(2).wall);
         assert!(matches!(again, Received::Answer(DecisionAck { outcome: Outcome::Applied, .. })));
+    }
+
+    #[test]
+    fn a_newer_decision_waits_until_the_one_before_is_on_disk() {
+        let mut all = InForce::default();
+        assert!(matches!(all.receive(decision(1, 1), now(0).wall), Received::Save(_)));
+        assert_eq!(all.receive(decision(1, 2), now(0).wall), Received::Nothing, "it is sent again");
+        let (applied, ack) = all.saved("limit", now(1)).unwrap();
+        assert_eq!((applied.seq, ack.seq), (1, 1), "only what is on disk is in force");
+        assert!(matches!(all.receive(decision(1, 2), now(2).wall), Received::Save(_)));
+        all.save_failed();
+        assert_eq!(all.saved("limit", now(3)), None);
+        assert_eq!(all.iter().map(|decision| decision.seq).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn the_same_number_with_another_body_is_not_applied() {
+        let mut all = InForce::default();
+        all.receive(decision(1, 1), now(0).wall);
+        all.saved("limit", now(0));
+        let forgotten = Decision { body: serde_json::json!({ "limit_kmh": 60 }), ..decision(1, 1) };
+        let Received::Answer(ack) = all.receive(forgotten, now(1).wall) else { panic!("no answer") };
+        assert_eq!((ack.outcome, ack.highest.unwrap().counter), (Outcome::Superseded, 1));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The decisions that an ingester has sent.
 
-use crate::ids::{AgentId, Seq, Term};
+use crate::ids::{AgentId, SEQ_MAX, Seq, Term};
 use crate::store::{DecisionRecord, Fate};
 use crate::time::{Monotonic, Now, Wall};
 use crate::usecase::Verdict;
@@ -12,6 +12,10 @@ use std::time::Duration;
 const RESEND_FIRST: Duration = Duration::from_secs(1);
 /// ...up to here.
 const RESEND_LONGEST: Duration = Duration::from_secs(8);
+
+/// The furthest that one report raises a term. Agents are ahead by the lives that an ingester has forgotten; one that reports
+/// more is broken or lies, and only its own decisions suffer.
+const TERM_LEAP_MAX: u64 = 1 << 20;
 
 /// A decision that is not answered yet.
 #[derive(Debug, Clone)]
@@ -66,9 +70,13 @@ impl Issued {
     /// we have sent something; from another it means that an earlier life of ours, now forgotten, was in the same term.
     pub fn raise_above(&mut self, agent: &AgentId, seen: &Term) {
         let forgotten = *seen == self.term && !self.newest.keys().any(|(of, _)| of == agent);
-        if *seen > self.term || forgotten {
+        if (*seen > self.term || forgotten) && self.believes(seen) {
             self.term.counter = seen.counter + 1;
         }
+    }
+
+    const fn believes(&self, seen: &Term) -> bool {
+        seen.counter <= self.term.counter.saturating_add(TERM_LEAP_MAX) && seen.counter < SEQ_MAX
     }
 
     /// The body of the newest decision for an agent and key.
@@ -114,12 +122,13 @@ impl Issued {
     }
 
     /// Our newest decision was refused for an older life's: it is decided again, in a term above that, for the time it
-    /// has left.
+    /// has left. After a while, so that an agent that refuses everything is not told without end.
     fn decide_above(&mut self, agent: &AgentId, register: Register, highest: Option<&Term>, now: Now) {
-        let above = highest.map_or(0, |term| term.counter).max(self.term.counter);
-        self.term.counter = above + 1;
+        let Some(highest) = highest.filter(|highest| self.believes(highest)) else { return };
+        self.term.counter = highest.counter.max(self.term.counter) + 1;
         let decision = Decision { term: self.term.clone(), ..register.decision };
-        let again = Register { decision, committed: false, next_send: now.mono, wait: RESEND_FIRST, ..register };
+        let next_send = now.mono + RESEND_FIRST;
+        let again = Register { decision, committed: false, next_send, wait: RESEND_FIRST, ..register };
         self.changes.push(record(agent, &again, Fate::Outstanding));
         self.outstanding.insert((agent.clone(), again.decision.key.clone()), again);
     }
@@ -136,14 +145,13 @@ impl Issued {
     }
 
     /// Changes are committed: the decisions among them may be sent.
-    pub fn committed(&mut self, changes: &[DecisionRecord], now: Monotonic) {
+    pub fn committed(&mut self, changes: &[DecisionRecord]) {
         for change in changes.iter().filter(|change| change.fate == Fate::Outstanding) {
             let at = (change.agent.clone(), change.decision.key.clone());
             if let Some(register) =
                 self.outstanding.get_mut(&at).filter(|r| r.decision.order() == change.decision.order())
             {
                 register.committed = true;
-                register.next_send = now;
             }
         }
     }
@@ -171,6 +179,13 @@ impl Issued {
             due.push((agent.clone(), Decision { ttl_ms: left, ..register.decision.clone() }));
         }
         due
+    }
+
+    /// Forgets what was decided for agents that nobody has heard of for long. One that comes back has a newer decision than
+    /// the first that it gets then, refuses that, and so raises the term.
+    pub fn forget_all_but(&mut self, knows: impl Fn(&AgentId) -> bool) {
+        let outstanding = &self.outstanding;
+        self.newest.retain(|at, _| outstanding.contains_key(at) || knows(&at.0));
     }
 
     /// When [`Issued::due`] has something to do.
@@ -201,4 +216,87 @@ impl Issued {
 
 fn record(agent: &AgentId, register: &Register, fate: Fate) -> DecisionRecord {
     DecisionRecord { agent: agent.clone(), decision: register.decision.clone(), decided: register.decided, fate }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Name;
+
+    fn term(counter: u64) -> Term {
+        Term { counter, ingester: Name::new("ingest-1").unwrap() }
+    }
+
+    fn agent(name: &str) -> AgentId {
+        AgentId { region: Name::new("a7").unwrap(), agent: Name::new(name).unwrap() }
+    }
+
+    fn now(ms: u64) -> Now {
+        Now { mono: Monotonic::from_us(ms * 1000), wall: Wall::from_us(1_700_000_000_000_000) }
+    }
+
+    fn issue(all: &mut Issued, name: &str, now: Now) {
+        let body = serde_json::json!({ "limit_kmh": 100 });
+        all.issue(&agent(name), "limit", Verdict { body, ttl_ms: 60_000 }, now);
+        let changes = all.take_changes();
+        all.committed(&changes);
+    }
+
+    fn superseded(all: &Issued, highest: u64) -> DecisionAck {
+        let (term, seq) = (all.term().clone(), 1);
+        let highest = Some(Term { counter: highest, ..term.clone() });
+        DecisionAck { key: "limit".into(), term, seq, outcome: Outcome::Superseded, highest }
+    }
+
+    #[test]
+    fn an_unanswered_decision_is_sent_again_until_it_expires() {
+        let mut all = Issued::new(term(1), Vec::new(), now(0));
+        issue(&mut all, "lane-1", now(0));
+        assert_eq!(all.due(now(0).mono).len(), 1);
+        assert_eq!(all.due(now(999).mono).len(), 0);
+        let again = all.due(now(1000).mono);
+        assert_eq!(again[0].1.ttl_ms, 59_000, "the time that is left");
+        assert_eq!(all.poll_timeout(), Some(now(3000).mono), "twice as long");
+        assert_eq!(all.due(now(60_000).mono), []);
+        assert_eq!(all.take_changes()[0].fate, Fate::Expired);
+    }
+
+    #[test]
+    fn a_decision_that_is_refused_for_an_older_life_is_decided_above_it() {
+        let mut all = Issued::new(term(1), Vec::new(), now(0));
+        issue(&mut all, "lane-1", now(0));
+        all.due(now(0).mono);
+        let refused = superseded(&all, 7);
+        assert!(all.acknowledged(&agent("lane-1"), &refused, now(10)));
+        let changes = all.take_changes();
+        all.committed(&changes);
+        assert_eq!(all.due(now(10).mono), [], "not at once: it might be refused again and again");
+        assert_eq!(all.due(now(1010).mono)[0].1.term, term(8));
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_true_raises_nothing() {
+        let mut all = Issued::new(term(1), Vec::new(), now(0));
+        all.raise_above(&agent("lane-1"), &term(SEQ_MAX));
+        all.raise_above(&agent("lane-1"), &term(2 << 20));
+        assert_eq!(all.term(), &term(1));
+        issue(&mut all, "lane-1", now(0));
+        let refused = superseded(&all, SEQ_MAX);
+        all.acknowledged(&agent("lane-1"), &refused, now(10));
+        assert_eq!((all.term(), all.outstanding()), (&term(1), 0), "it is given up for this agent, and for no other");
+        all.raise_above(&agent("lane-2"), &term(5));
+        assert_eq!(all.term(), &term(6));
+    }
+
+    #[test]
+    fn agents_of_long_ago_are_forgotten() {
+        let mut all = Issued::new(term(1), Vec::new(), now(0));
+        issue(&mut all, "lane-1", now(0));
+        issue(&mut all, "lane-2", now(0));
+        let applied = DecisionAck { outcome: Outcome::Applied, ..superseded(&all, 1) };
+        all.acknowledged(&agent("lane-2"), &applied, now(1));
+        all.forget_all_but(|_| false);
+        assert!(all.newest_body(&agent("lane-1"), "limit").is_some(), "it is not answered yet");
+        assert!(all.newest_body(&agent("lane-2"), "limit").is_none());
+    }
 }

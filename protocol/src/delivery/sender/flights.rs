@@ -76,6 +76,11 @@ impl Flights {
         ranges
     }
 
+    /// Numbers up to here have left the queue.
+    pub(super) fn forget_returned(&mut self, through: Seq) {
+        self.returned.remove_through(through);
+    }
+
     /// Gives all of them a later deadline.
     pub(super) fn postpone(&mut self, mut deadline: impl FnMut() -> Monotonic) {
         self.list.values_mut().for_each(|flight| flight.deadline = deadline());

@@ -106,10 +106,28 @@ fn what_is_not_acknowledged_is_sent_again_one_batch_at_a_time() {
 fn a_slow_store_is_not_taken_for_a_loss() {
     let mut sender = opened(10, 1000);
     send_all(&mut sender, at(0));
-    let mut busy = ack(0, &[], 1000);
-    busy.state = State::StoreDown;
-    sender.acknowledge(&busy, false, at(1900));
-    assert!(sender.poll_timeout().unwrap() >= at(3900));
+    for (state, word_at) in [(State::StoreDown, 1900), (State::Busy, 3800), (State::Ok, 5700)] {
+        let word = Ack { state, ..ack(0, &[], 1000) };
+        sender.acknowledge(&word, false, at(word_at));
+        assert!(sender.poll_timeout().unwrap() >= at(word_at + 2000), "a word that nothing is written yet: {state:?}");
+    }
+    assert_eq!(sender.resent(), 0);
+}
+
+#[test]
+fn a_long_reading_waits_for_credit_unless_it_is_alone() {
+    // Room for one of three readings of 400 bytes and a piece of the next.
+    let mut sender = opened(3, 700);
+    let load = sender.poll_load(at(0)).unwrap();
+    let long = |first| Some(Run { first, json: vec![b'x'; 400], times: vec![Wall::from_us(1)] });
+    assert!(sender.loaded(long(load.from), at(0)).is_some());
+    if let Some(load) = sender.poll_load(at(0)) {
+        assert!(sender.loaded(long(load.from), at(0)).is_none(), "800 bytes would be more than is granted");
+    }
+    assert_eq!(sender.poll_load(at(0)), None, "nothing to ask for before something lands");
+    sender.acknowledge(&ack(1, &[], 100), false, at(1));
+    let load = sender.poll_load(at(1)).unwrap();
+    assert!(sender.loaded(long(load.from), at(1)).is_some(), "alone it goes, however small the credit is");
 }
 
 #[test]
@@ -189,4 +207,14 @@ fn an_age_that_comes_while_nothing_can_be_sent_rings_once() {
     sender.acknowledge(&busy, false, at(1900));
     sender.handle_timeout(at(2000));
     assert!(sender.poll_timeout().is_none_or(|next| next > at(2000)), "a timer in the past would make the agent spin");
+}
+
+#[test]
+fn rows_that_damage_took_become_gaps() {
+    let mut sender = opened(10, 1000);
+    let load = sender.poll_load(at(0)).unwrap();
+    let rest = run(Load { from: 4, ..load });
+    let batch = sender.loaded(rest, at(0)).unwrap();
+    assert_eq!((batch.header.first, batch.header.floor, batch.header.gaps), (4, 1, vec![Range::new(1, 3)]));
+    assert_eq!(sender.gaps().iter().collect::<Vec<_>>(), [Range::new(1, 3)]);
 }

@@ -60,6 +60,10 @@ impl Agents {
         self.list.keys()
     }
 
+    pub(super) fn knows(&self, id: &AgentId) -> bool {
+        self.list.contains_key(id)
+    }
+
     pub(super) const fn held_bytes(&self) -> u64 {
         self.held
     }
