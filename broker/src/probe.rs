@@ -10,8 +10,8 @@ use rumqttc::{
 };
 use tokio::time::error::Elapsed;
 
-/// Reserved: no agent may have this name.
-const CLIENT_ID: &str = "fogline-watchdog";
+/// No agent has this name: theirs have no dot.
+const CLIENT_ID: &str = "fogline.watchdog";
 /// Outside `fogline/v1/`, so that nobody who watches Fogline's topics sees it.
 pub(crate) const TOPIC: &str = "fogline/watchdog";
 /// A message fills a segment of its log, so that the next one replaces it: as long as rumqttd keeps a message, it keeps the

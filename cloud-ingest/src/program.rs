@@ -89,6 +89,7 @@ pub async fn run(
         snapshots,
         next_snapshot: Instant::now(),
         store_closed: false,
+        link_closed: false,
         connected: false,
         journal: Journal::default(),
     };
@@ -99,7 +100,7 @@ pub async fn run(
 
 /// Lets the store finish what it was given: what is stored and not acknowledged would only be sent again.
 async fn stop(shell: IngestShell) -> anyhow::Result<()> {
-    let IngestShell { link, events, store, answers, store_closed, .. } = shell;
+    let IngestShell { link, events, store, answers, store_closed, link_closed, .. } = shell;
     drop(events);
     drop(answers);
     link.close(CLOSE_DEADLINE).await;
@@ -108,6 +109,7 @@ async fn stop(shell: IngestShell) -> anyhow::Result<()> {
         !store_closed,
         "the store's thread ended: restart the ingester; agents send again what was not stored"
     );
+    anyhow::ensure!(!link_closed, "the MQTT link ended: restart the ingester; agents send again what was not stored");
     tracing::info!("ingester stopped");
     Ok(())
 }

@@ -24,6 +24,8 @@ pub(crate) struct IngestShell {
     pub(crate) next_snapshot: Instant,
     /// The store's thread has ended: nothing can be stored any more.
     pub(crate) store_closed: bool,
+    /// The link's task has ended: nobody is heard any more.
+    pub(crate) link_closed: bool,
     pub(crate) connected: bool,
     pub(crate) journal: Journal,
 }
@@ -52,7 +54,10 @@ impl Shell<CloudNode> for IngestShell {
                 self.store_closed = answer.is_none();
                 answer.map(CloudInput::Store)
             }
-            event = self.events.recv() => event.map(|event| self.heard(event)),
+            event = self.events.recv() => {
+                self.link_closed = event.is_none();
+                event.map(|event| self.heard(event))
+            }
         }
     }
 

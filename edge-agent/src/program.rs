@@ -60,6 +60,7 @@ pub async fn run(
     let queue = queue_path(&config.data_dir);
     let mut outbox = OutboxConfig::new(&queue, config.limits);
     outbox.synchronous = config.synchronous;
+    outbox.owner = Some(config.id.to_string());
     let Outbox { state, handle, answers } = Outbox::open(outbox)?;
     let source = open_source(&config.source, &state.positions)?;
     let pump = source.map(Pump::start).transpose().context("no thread for the source")?;

@@ -19,6 +19,8 @@ pub const BATCH_HEADER_BYTES: usize = 2 * 1024;
 pub const BATCH_MAX_READINGS: usize = 1024;
 /// The most gaps that one message names; the next message names the next ones.
 pub const GAPS_PER_MESSAGE_MAX: usize = 32;
+/// The most bytes that an agent has unacknowledged, whatever it is granted: more does not make it faster, and costs it memory.
+pub const CREDIT_MAX: u64 = 1 << 20;
 /// The most ranges above the watermark that a receiver keeps for a stream.
 pub const RANGES_MAX: usize = 64;
 /// The most streams of one agent that are open at the same time: the newest, and the oldest that still have to drain.

@@ -162,7 +162,7 @@ pub struct AgentStatus {
 pub struct Recovered {
     /// The counter of the last term; 0 for a new state.
     pub term: u64,
-    /// Decisions that are still outstanding.
+    /// The newest decision of each agent and key: those that no agent has answered, and those that are still in force.
     pub decisions: Vec<DecisionRecord>,
     /// The aggregates of 5-second windows that may still be open.
     pub open_windows: Vec<Fold>,

@@ -72,6 +72,8 @@ pub struct OutboxConfig {
     pub path: PathBuf,
     /// How much it holds, and what gives way when it is full.
     pub limits: QueueLimits,
+    /// Whose readings it holds, as "region/agent": a queue that holds another agent's is refused. None: it is not asked.
+    pub owner: Option<String>,
     /// When a commit counts as durable. [`Synchronous::Full`] by default.
     pub synchronous: Synchronous,
     /// How long a free may wait for a write to go with. 1 s by default; zero: each free is a transaction of its own.
@@ -90,6 +92,7 @@ impl OutboxConfig {
         Self {
             path: path.into(),
             limits,
+            owner: None,
             synchronous: Synchronous::default(),
             free_within: FREE_WITHIN,
             delete_rows: DELETE_ROWS,

@@ -155,3 +155,21 @@ fn a_queue_is_looked_into_while_it_runs_and_after() {
     assert_eq!(std::fs::read(&path).unwrap(), before);
     assert_eq!(open(&path).state.opening, 2, "a look is no opening");
 }
+
+#[test]
+fn a_queue_with_readings_of_another_agent_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queue.db");
+    let owned = |owner: &str| {
+        let mut config = config(&path);
+        config.owner = Some(owner.to_owned());
+        Outbox::open(config)
+    };
+    owned("a7/lane-1").unwrap().handle.close().unwrap();
+    let mut outbox = owned("b2/lane-1").expect("an empty queue may change hands");
+    append(&mut outbox, 3);
+    outbox.handle.close().unwrap();
+    let error = owned("a7/lane-1").unwrap_err();
+    assert!(matches!(&error, OutboxError::OtherAgent { known, readings: 3, .. } if known == "b2/lane-1"), "{error}");
+    owned("b2/lane-1").unwrap().handle.close().unwrap();
+}

@@ -73,12 +73,15 @@ fn forget_old(db: &Connection, agent: i64, key: &str) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The decisions that no agent has answered.
-pub(super) fn outstanding(db: &Connection) -> rusqlite::Result<Vec<DecisionRecord>> {
+/// The decisions that no agent has answered, and the newest of each agent and key if it is in force at `now`.
+pub(super) fn newest(db: &Connection, now: Wall) -> rusqlite::Result<Vec<DecisionRecord>> {
     let mut statement = db.prepare(&format!(
-        "SELECT {COLUMNS} FROM decision d JOIN agent a ON a.id = d.agent WHERE d.fate = 'outstanding' ORDER BY d.id"
+        "SELECT {COLUMNS} FROM decision d JOIN agent a ON a.id = d.agent
+         WHERE d.fate = 'outstanding'
+            OR (d.decided_us + d.ttl_ms * 1000 > ?1 AND d.id IN (SELECT max(id) FROM decision GROUP BY agent, key))
+         ORDER BY d.id"
     ))?;
-    let rows = statement.query_map([], read)?;
+    let rows = statement.query_map([now.us()], read)?;
     rows.collect()
 }
 
@@ -115,7 +118,8 @@ mod tests {
         let second = decision("r2", 2);
         save(&db, &mut names, &first).unwrap();
         save(&db, &mut names, &second).unwrap();
-        assert_eq!(outstanding(&db).unwrap(), [first.clone(), second.clone()]);
+        assert_eq!(newest(&db, Wall::MAX).unwrap(), [first.clone(), second.clone()]);
+        assert_eq!(newest(&db, Wall::MIN).unwrap().len(), 2);
         let fates = [
             Fate::Acknowledged(Outcome::Applied),
             Fate::Acknowledged(Outcome::Superseded),
@@ -125,7 +129,8 @@ mod tests {
         for fate in fates {
             first.fate = fate;
             save(&db, &mut names, &first).unwrap();
-            assert_eq!(outstanding(&db).unwrap(), std::slice::from_ref(&second));
+            assert_eq!(newest(&db, Wall::MAX).unwrap(), std::slice::from_ref(&second));
+            assert_eq!(newest(&db, Wall::MIN).unwrap(), [first.clone(), second.clone()], "while it is in force");
             let kept: String = db.query_row("SELECT fate FROM decision WHERE seq = 1", [], |row| row.get(0)).unwrap();
             assert_eq!(fate_of(&kept), fate);
         }
@@ -144,6 +149,6 @@ mod tests {
         let (count, oldest): (i64, i64) =
             db.query_row("SELECT count(*), min(seq) FROM decision", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         assert_eq!((count, oldest), (1001, 1));
-        assert_eq!(outstanding(&db).unwrap().len(), 1);
+        assert_eq!(newest(&db, Wall::MAX).unwrap().len(), 1);
     }
 }

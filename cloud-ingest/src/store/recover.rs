@@ -21,7 +21,7 @@ pub(super) fn recover(db: &Connection, run: u64, since: Wall) -> rusqlite::Resul
     let term: i64 = db.query_row("SELECT term FROM state", [], |row| row.get(0))?;
     Ok(Recovered {
         term: from_sql(term),
-        decisions: decisions::outstanding(db)?,
+        decisions: decisions::newest(db, since)?,
         open_windows: open_windows(db, since)?,
     })
 }

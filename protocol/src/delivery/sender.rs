@@ -6,6 +6,7 @@
 
 mod flights;
 
+use super::CREDIT_MAX;
 use super::backoff::Backoff;
 use super::lanes::{Lane, Lanes};
 use super::ranges::{Range, RangeSet};
@@ -213,7 +214,7 @@ impl Sender {
     /// The ingester acknowledged. `answers_hello` opens the connection for readings.
     pub fn acknowledge(&mut self, ack: &Ack, answers_hello: bool, now: Monotonic) -> Acknowledged {
         self.open |= answers_hello;
-        self.credit = ack.credit.max(1);
+        self.credit = ack.credit.clamp(1, CREDIT_MAX);
         self.state = Some(ack.state);
         let mut outcome = Acknowledged::default();
         for stream in &ack.streams {
@@ -226,9 +227,9 @@ impl Sender {
         self.land_flights(&mut outcome, now);
         if outcome.readings > 0 {
             self.backoff.succeeded();
-        } else {
-            // Silence means loss; a word that nothing is written yet does not.
-            self.flights.postpone(|| self.backoff.deadline(now));
+        } else if ack.hello.is_none() {
+            // Silence means loss; a word that nothing is written yet does not. An answer to a hello says nothing of batches.
+            self.flights.postpone(now, || self.backoff.deadline(now));
         }
         outcome
     }

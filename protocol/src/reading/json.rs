@@ -1,6 +1,7 @@
 //! Readings as JSON, without an allocation per reading.
 
 use super::{Draft, READING_MAX_BYTES, ReadingError, ReadingRef, Readings, Value};
+use crate::ids::NAME_MAX_BYTES;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 use std::io::Write as _;
@@ -235,16 +236,19 @@ impl<'de> Visitor<'de> for FieldsSeed<'_, '_> {
     }
 }
 
-/// A field name, cut one byte past the longest that is allowed: a longer one is refused by the rule for names.
+/// A field name, cut past the longest that is allowed: a longer one is refused by the rule for names. Three bytes more than
+/// one, so that a character is never cut off to leave a good name.
 struct FieldName {
-    bytes: [u8; 64],
+    bytes: [u8; Self::BYTES],
     len: usize,
 }
 
 impl FieldName {
+    const BYTES: usize = NAME_MAX_BYTES + 4;
+
     fn new(text: &str) -> Self {
-        let mut name = Self { bytes: [0; 64], len: 0 };
-        let mut end = text.len().min(64);
+        let mut name = Self { bytes: [0; Self::BYTES], len: 0 };
+        let mut end = text.len().min(Self::BYTES);
         while !text.is_char_boundary(end) {
             end -= 1;
         }
@@ -362,7 +366,9 @@ mod tests {
         assert_eq!(missing, Err(ReadingError::Missing("kind").into()));
         let nul = parse("{\"ts_us\":1,\"sensor\":\"a\\u0000\",\"kind\":\"b\",\"fields\":{\"c\":1}}");
         assert!(matches!(nul, Err(ReadingJsonError::Reading(ReadingError::Name { what: "sensor", .. }))));
-        let long = format!(r#"{{"ts_us":1,"sensor":"a","kind":"b","fields":{{"{}":1}}}}"#, "x".repeat(100));
-        assert!(matches!(parse(&long), Err(ReadingJsonError::Reading(ReadingError::FieldName(_)))));
+        for name in ["x".repeat(100), format!("{}é", "x".repeat(63)), format!("{}🚗", "x".repeat(63))] {
+            let long = format!(r#"{{"ts_us":1,"sensor":"a","kind":"b","fields":{{"{name}":1}}}}"#);
+            assert!(matches!(parse(&long), Err(ReadingJsonError::Reading(ReadingError::FieldName(_)))), "{name}");
+        }
     }
 }

@@ -41,11 +41,17 @@ pub struct Issued {
 }
 
 impl Issued {
-    /// Goes on with what the state holds. Older terms' decisions are sent until newer ones replace them.
+    /// Goes on with what the state holds. Older terms' decisions are sent until newer ones replace them, and what is in force
+    /// is what the next decision is compared with.
     #[must_use]
     pub fn new(term: Term, recovered: Vec<DecisionRecord>, now: Now) -> Self {
         let mut all = Self { term, outstanding: BTreeMap::new(), newest: BTreeMap::new(), changes: Vec::new() };
         for record in recovered {
+            let (at, decision) = ((record.agent.clone(), record.decision.key.clone()), &record.decision);
+            all.newest.insert(at, (decision.seq, decision.body.clone()));
+            if record.fate != Fate::Outstanding {
+                continue;
+            }
             let left = Duration::from_millis(record.decision.ttl_ms).saturating_sub(now.wall.since(record.decided));
             let register = Register {
                 decided: record.decided,
@@ -286,6 +292,17 @@ mod tests {
         assert_eq!((all.term(), all.outstanding()), (&term(1), 0), "it is given up for this agent, and for no other");
         all.raise_above(&agent("lane-2"), &term(5));
         assert_eq!(all.term(), &term(6));
+    }
+
+    #[test]
+    fn what_is_in_force_outlives_a_restart() {
+        let mut before = Issued::new(term(1), Vec::new(), now(0));
+        issue(&mut before, "lane-1", now(0));
+        let applied = DecisionAck { outcome: Outcome::Applied, ..superseded(&before, 1) };
+        before.acknowledged(&agent("lane-1"), &applied, now(1));
+        let mut after = Issued::new(term(2), before.take_changes(), now(5));
+        assert_eq!(after.newest_body(&agent("lane-1"), "limit").unwrap()["limit_kmh"], 100);
+        assert_eq!(after.due(now(5).mono), [], "and is not sent again");
     }
 
     #[test]

@@ -44,6 +44,20 @@ pub enum OutboxError {
         /// Its layout.
         found: u32,
     },
+    /// Start that agent again and let it drain the queue, or name another file.
+    #[error(
+        "the queue {} holds {readings} readings of {known}: start that agent again until it is empty, or name another data \
+         directory",
+        path.display()
+    )]
+    OtherAgent {
+        /// The queue.
+        path: PathBuf,
+        /// Whose readings it holds.
+        known: String,
+        /// How many.
+        readings: u64,
+    },
     /// Rescue what can be read, then move the file away.
     #[error(
         "the queue {} is damaged: {what}. It was left untouched: save what can be read with `sqlite3 FILE .recover`, then \
@@ -95,6 +109,9 @@ impl OutboxError {
         let path = path.to_owned();
         match fault {
             Fault::Inconsistent(what) => Self::Damaged { path, what: (*what).to_owned() },
+            Fault::OtherAgent { known, readings } => {
+                Self::OtherAgent { path, known: known.clone(), readings: *readings }
+            }
             Fault::Sql(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::NotADatabase) => Self::Foreign { path, found: NO_SQLITE.to_owned() },
                 Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, what: error.to_string() },
@@ -116,13 +133,16 @@ pub(super) enum Fault {
     /// The file or the command contradicts itself.
     #[error("{0}")]
     Inconsistent(&'static str),
+    /// The file holds another agent's readings.
+    #[error("it holds {readings} readings of {known}")]
+    OtherAgent { known: String, readings: u64 },
 }
 
 impl From<&Fault> for QueueFault {
     fn from(fault: &Fault) -> Self {
         match fault {
             Fault::Sql(error) if is_disk_full(error) => Self::DiskFull(error.to_string()),
-            Fault::Sql(_) | Fault::Inconsistent(_) => Self::Io(fault.to_string()),
+            Fault::Sql(_) | Fault::Inconsistent(_) | Fault::OtherAgent { .. } => Self::Io(fault.to_string()),
         }
     }
 }

@@ -11,7 +11,7 @@ use fogline_protocol::ids::Seq;
 use fogline_protocol::queue::{
     Append, Appended, Free, Load, QueueFault, QueueLimits, QueueState, QueueUsage, Run, SavedDecision,
 };
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use std::sync::Arc;
 
 /// Statements that SQLite keeps prepared: all that there are.
@@ -52,6 +52,9 @@ impl Queue {
             delete_rows: config.delete_rows,
             room: Room::hold(&config.path),
         };
+        if let Some(owner) = &config.owner {
+            queue.belongs_to(owner)?;
+        }
         if queue.room.is_short() {
             queue.room.give_up(&queue.conn);
         }
@@ -64,6 +67,20 @@ impl Queue {
         }
         let state = state::read(&queue.conn, &queue.books)?;
         Ok((queue, state))
+    }
+
+    /// Sent under another name, what is stored already would be stored a second time.
+    fn belongs_to(&self, owner: &str) -> Result<(), Fault> {
+        let known: Option<String> = self.conn.query_row("SELECT agent FROM owner", [], |row| row.get(0)).optional()?;
+        match known {
+            Some(known) if known == owner => Ok(()),
+            Some(known) if self.books.readings > 0 => Err(Fault::OtherAgent { known, readings: self.books.readings }),
+            Some(_) | None => {
+                self.conn.execute("DELETE FROM owner", [])?;
+                self.conn.execute("INSERT INTO owner (agent) VALUES (?1)", [owner])?;
+                Ok(())
+            }
+        }
     }
 
     fn count_opening(&mut self) -> Result<(), Fault> {

@@ -29,6 +29,11 @@ CREATE TABLE gap (
     last  INTEGER NOT NULL
 ) STRICT;
 
+-- Whose readings these are, "region/agent"; at most one row. The ingester tells streams apart by their agent.
+CREATE TABLE owner (
+    agent TEXT NOT NULL
+) STRICT;
+
 -- How far each source was read, in its own words; committed with the readings up to there.
 CREATE TABLE position (
     source   TEXT PRIMARY KEY,

@@ -96,7 +96,10 @@ impl SimStore {
     /// What an ingester finds when it starts at `now`.
     #[must_use]
     pub fn recover(&self, now: Wall) -> Recovered {
-        let outstanding = self.state.decisions.values().filter(|record| record.fate == Fate::Outstanding);
+        let newest = self.state.decisions.values().filter(|record| {
+            let ends = record.decided + Duration::from_millis(record.decision.ttl_ms);
+            record.fate == Fate::Outstanding || ends > now
+        });
         let open = self.state.folds.iter().filter(|((_, _, _, width_s, start), _)| {
             *width_s == DECISION_WIDTH_S && *start + Duration::from_secs(u64::from(*width_s)) + OPEN_FOR > now
         });
@@ -110,7 +113,7 @@ impl SimStore {
         };
         Recovered {
             term: self.state.term,
-            decisions: outstanding.cloned().collect(),
+            decisions: newest.cloned().collect(),
             open_windows: open.map(fold).collect(),
         }
     }

@@ -5,6 +5,11 @@ use crate::delivery::ranges::{Range, RangeSet};
 use crate::ids::Seq;
 use crate::time::{Monotonic, Wall};
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long after it was sent a batch may be put off by words that nothing is written yet. A word does not say of which
+/// batch, and one that was lost on the way must not wait for ever.
+const PUT_OFF_MAX: Duration = Duration::from_secs(20);
 
 /// A batch in flight.
 #[derive(Debug, Clone)]
@@ -81,9 +86,10 @@ impl Flights {
         self.returned.remove_through(through);
     }
 
-    /// Gives all of them a later deadline.
-    pub(super) fn postpone(&mut self, mut deadline: impl FnMut() -> Monotonic) {
-        self.list.values_mut().for_each(|flight| flight.deadline = deadline());
+    /// Gives all of them a later deadline, but for those that were put off long enough: they may be lost.
+    pub(super) fn postpone(&mut self, now: Monotonic, mut deadline: impl FnMut() -> Monotonic) {
+        let patient = self.list.values_mut().filter(|flight| now.since(flight.sent) < PUT_OFF_MAX);
+        patient.for_each(|flight| flight.deadline = deadline());
     }
 
     fn take(&mut self, first: Seq) -> Option<Flight> {

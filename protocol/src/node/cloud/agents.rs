@@ -1,8 +1,8 @@
 //! All agents: their streams, what is held for them, what they are owed, and the credit they share.
 
 use super::agent::{Agent, Stream};
-use crate::delivery::STREAMS_MAX;
 use crate::delivery::receiver::Receiver;
+use crate::delivery::{CREDIT_MAX, STREAMS_MAX};
 use crate::ids::{AgentId, StreamId};
 use crate::store::Progress;
 use crate::time::Monotonic;
@@ -18,8 +18,6 @@ const FORGET_AFTER: Duration = Duration::from_secs(600);
 const ACTIVE_FOR: Duration = Duration::from_secs(5);
 /// The smallest credit of an agent: some twenty readings.
 const CREDIT_MIN: u64 = 4 * 1024;
-/// The largest credit of an agent: more does not make it faster, and costs it memory.
-const CREDIT_MAX: u64 = 1 << 20;
 
 /// An acknowledgement to send: to whom, the hello it answers, whether something was turned away, and what is written; of
 /// more streams than a message has room for while an agent's old ones still hold something.

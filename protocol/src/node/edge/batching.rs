@@ -16,6 +16,8 @@ const WAITING_READINGS_MAX: usize = 8192;
 const WAITING_BYTES_MAX: usize = 1 << 20;
 /// With this share of either waiting, a commit does not wait for its time.
 const HURRY_DIVISOR: usize = 4;
+/// How much longer than a commit took the disk rests after it; at most so many times the usual interval.
+const REST: u32 = 3;
 /// The most sensors whose last time is remembered; one more begins a new clock.
 const SENSORS_MAX: usize = 10_000;
 
@@ -132,8 +134,9 @@ impl Batching {
     fn keep_time(&mut self, sensor: &str, given: Wall) -> Wall {
         let known = self.times.len();
         match self.times.get_mut(sensor) {
-            Some(last) if given >= last.given => {
-                let kept = given.max(last.kept + Duration::from_micros(1)).min(Wall::MAX);
+            // At the end of time there is nothing to move to.
+            Some(last) if given >= last.given && last.kept < Wall::MAX => {
+                let kept = given.max(last.kept + Duration::from_micros(1));
                 *last = LastTime { given, kept };
                 return kept;
             }
@@ -192,13 +195,14 @@ impl Batching {
         Some(append)
     }
 
-    /// The append is durable. A disk that is slow, or shared by many, rests as long as it has worked: larger commits then
-    /// take less of it than more commits would.
+    /// The append is durable. A disk that is slow, or shared by many, rests for a while in proportion to what it has worked:
+    /// larger commits then take less of it than more commits would.
     pub(super) fn appended(&mut self, now: Monotonic) -> Done {
         let Some(Committing { append, tickets, started, .. }) = self.committing.take() else {
             return Done { append: None, parts: Vec::new(), tickets: Vec::new() };
         };
-        self.due = self.due.max(Some(now + now.since(started)));
+        let rest = (now.since(started) * REST).min(self.commit_every * REST);
+        self.due = self.due.max(Some(now + rest));
         let parts = append.parts.iter().map(|part| (part.segment, part.rows.len() as u64)).collect();
         Done { append: Some(append), parts, tickets }
     }
@@ -261,6 +265,14 @@ mod tests {
     }
 
     #[test]
+    fn at_the_end_of_time_a_clock_begins() {
+        let end = Wall::MAX.us();
+        let mut batching = Batching::new(1, Some(7), Duration::ZERO);
+        batching.add(1, readings(&[end, end]), None);
+        assert_eq!(times(&batching.poll_append(now(0)).unwrap()), vec![(Some(8), vec![end]), (Some(9), vec![end])]);
+    }
+
+    #[test]
     fn a_first_reading_is_committed_at_once_and_the_next_ones_together() {
         let mut batching = Batching::new(1, None, Duration::from_millis(50));
         batching.add(1, readings(&[1]), None);
@@ -274,7 +286,7 @@ mod tests {
         assert_eq!(times(&batching.poll_append(now(50)).unwrap()), vec![(None, vec![2, 3])]);
         assert_eq!(batching.appended(now(90).mono).tickets, [2, 3]);
         batching.add(4, readings(&[4]), None);
-        assert_eq!(batching.poll_timeout(), Some(now(130).mono), "a commit of 40 ms is followed by a rest of 40 ms");
+        assert_eq!(batching.poll_timeout(), Some(now(210).mono), "a commit of 40 ms is followed by a rest of 120 ms");
     }
 
     #[test]
