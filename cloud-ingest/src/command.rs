@@ -20,10 +20,15 @@ pub const EXAMPLES: &str = "Examples:
   fogline-ingest healthcheck                          exit with 0 when a running ingester can take and store readings
   sqlite3 -readonly fogline-data/ingest/fogline.db 'SELECT * FROM readings LIMIT 5'";
 
+const HEALTHCHECK_EXAMPLES: &str = "Examples:
+  fogline-ingest healthcheck                          exit status 0 when it can, 1 when it cannot
+  fogline-ingest healthcheck --http 127.0.0.1:8081    another one";
+
 /// What else the program can do.
 #[derive(Debug, Clone, Subcommand)]
 pub enum IngestCommand {
     /// Ask a running ingester whether it can take and store readings
+    #[command(after_help = HEALTHCHECK_EXAMPLES)]
     Healthcheck {
         /// Its HTTP address
         #[arg(long, default_value = "127.0.0.1:8080", env = "FOGLINE_INGEST_HTTP")]

@@ -57,7 +57,7 @@ pub struct Settings {
     /// InfluxDB's bucket [default: fogline]
     #[arg(long, value_name = "BUCKET", env = "FOGLINE_INGEST_INFLUXDB_BUCKET")]
     pub influxdb_bucket: Option<String>,
-    /// File that holds InfluxDB's token [default: no token]
+    /// File that holds InfluxDB's token [default: what FOGLINE_INGEST_INFLUXDB_TOKEN holds, or no token]
     #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_INFLUXDB_TOKEN_FILE")]
     pub influxdb_token_file: Option<PathBuf>,
     /// Address of health, metrics and API, loopback only; port 0 takes a free one [default: 127.0.0.1:8080]

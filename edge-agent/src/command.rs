@@ -17,7 +17,7 @@ pub const EXAMPLES: &str = "\
 Examples:
   fogline-agent run --name lane-1 --source simulate --kind road --rate 5
   fogline-agent run --name house-1 --source csv --file meter.csv --pace 60
-  vmstat-to-json | fogline-agent run --source stdin --kind vm --sensor host
+  tail -F readings.jsonl | fogline-agent run --name roof --source stdin
   fogline-agent run --source csv --file w.csv --kind weather --time-column when --time-unit s --value-columns t=air_c
   fogline-agent status --name lane-1
 
@@ -26,14 +26,27 @@ the environment, the environment before the file.
 
 Exit status: 0 when stopped by SIGTERM or Ctrl-C, or when done; 1 when it failed; 2 for bad settings.";
 
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  fogline-agent status --name lane-1                      queue, acknowledgements, limit in force
+  fogline-agent status --data-dir /var/lib/agent --json   the same for machines";
+
+const VALIDATE_EXAMPLES: &str = "\
+Examples:
+  fogline-agent validate --config agent.toml              says what is wrong, or what will be in effect
+  fogline-agent validate --source simulate > agent.toml   a file to start from";
+
 /// What the program can do.
 #[derive(Debug, Clone, Subcommand)]
 pub enum AgentCommand {
     /// Take readings, queue them, send them, and apply what comes back
+    #[command(after_help = EXAMPLES)]
     Run(Box<AgentArgs>),
     /// Show the queue of a running or stopped agent
+    #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
     /// Check the settings, and print those in effect as a TOML file
+    #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(Box<AgentArgs>),
 }
 

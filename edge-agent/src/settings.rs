@@ -71,6 +71,7 @@ pub enum TimeFormat {
 pub struct Settings {
     /// Broker to connect to, HOST:PORT; several in order of preference [default: 127.0.0.1:1883]
     #[arg(long = "broker", value_name = "HOST:PORT", env = "FOGLINE_AGENT_BROKER", value_delimiter = ',')]
+    #[serde(alias = "broker")]
     pub brokers: Vec<String>,
     /// Region of this agent: the unit of averaging [default: local]
     #[arg(long, value_name = "NAME", env = "FOGLINE_AGENT_REGION")]

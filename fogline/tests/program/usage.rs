@@ -22,6 +22,14 @@ async fn every_command_has_help_with_examples() {
 }
 
 #[tokio::test]
+async fn what_the_programs_can_do_has_examples_too() {
+    for words in [["agent", "run"], ["agent", "status"], ["agent", "validate"], ["ingest", "healthcheck"]] {
+        let (lines, status) = Program::start(&[&words[..], &["--help"]].concat()).end().await;
+        assert!(status.success() && lines.iter().any(|line| line == "Examples:"), "{words:?}: {lines:?}");
+    }
+}
+
+#[tokio::test]
 async fn shells_get_their_completions() {
     for shell in ["bash", "zsh", "fish"] {
         let (lines, status) = Program::start(&["completions", shell]).end().await;

@@ -115,6 +115,24 @@ fn a_slow_store_is_not_taken_for_a_loss() {
 }
 
 #[test]
+fn a_batch_is_not_put_off_for_ever() {
+    let mut sender = opened(10, 1000);
+    send_all(&mut sender, at(0));
+    let mut word_at = 0;
+    while sender.poll_timeout().is_some_and(|deadline| deadline > at(word_at)) {
+        word_at += 1500;
+        sender.acknowledge(&ack(0, &[], 1000), false, at(word_at));
+    }
+    assert!((20_000..30_000).contains(&word_at), "put off for {word_at} ms");
+    let greeted = Ack { hello: Some(1), ..ack(0, &[], 1000) };
+    let mut sender = opened(10, 1000);
+    send_all(&mut sender, at(0));
+    let deadline = sender.poll_timeout();
+    sender.acknowledge(&greeted, true, at(1900));
+    assert_eq!(sender.poll_timeout(), deadline, "an answer to a hello says nothing of batches");
+}
+
+#[test]
 fn a_long_reading_waits_for_credit_unless_it_is_alone() {
     // Room for one of three readings of 400 bytes and a piece of the next.
     let mut sender = opened(3, 700);
