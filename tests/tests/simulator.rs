@@ -6,10 +6,12 @@ use fogline_tests::sim::coverage::Coverage;
 use fogline_tests::sim::{Outcome, run};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Seeds in every run.
 const SEEDS: u64 = 200;
+/// What they may take: everybody runs them, every time.
+const ALLOWED: Duration = Duration::from_secs(20);
 /// Plays at the same time: as many as the smallest machine has cores.
 const THREADS: usize = 2;
 
@@ -99,6 +101,8 @@ fn seeds_keep_every_promise() {
     coverage.iter().for_each(|(what, times)| println!("{times:>9} {what}"));
     let broken: Vec<String> = outcomes.iter().filter_map(|(seed, outcome)| replay(*seed, outcome)).collect();
     assert!(broken.is_empty(), "{} of {seeds} seeds broke a promise:\n{}", broken.len(), broken.join("\n"));
+    let allowed = ALLOWED.mul_f64(seeds as f64 / SEEDS as f64).max(ALLOWED);
+    assert!(start.elapsed() < allowed, "{seeds} seeds took {:?}", start.elapsed());
     if seeds >= SEEDS {
         let never: Vec<&str> = EXPECTED.into_iter().filter(|what| coverage.of(what) == 0).collect();
         assert!(never.is_empty(), "in {seeds} seeds there was no {never:?}");

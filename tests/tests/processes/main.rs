@@ -4,6 +4,8 @@
 
 mod by_hand;
 mod households;
+mod http;
+
 mod limits;
 mod lost_state;
 mod router_death;
