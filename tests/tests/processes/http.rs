@@ -12,12 +12,13 @@ fn the_ingester_tells_how_it_is() {
 
     assert_eq!(page("/healthz").0, 200);
     assert_eq!(page("/readyz").0, 200);
-    agent.until_limited();
+    let limit = agent.until_limited();
     let lane = until("the agent is listed with its limit", || {
         let agents: Value = serde_json::from_str(&page("/api/v1/agents").1).unwrap();
         let lane = agents["agents"].as_array().unwrap().iter().find(|agent| agent["agent"] == "lane-1")?.clone();
         (lane["decisions"][0]["fate"] == "applied").then_some(lane)
     });
+    assert!((60.0..=130.0).contains(&limit), "{limit} km/h");
     assert_eq!((&lane["region"], &lane["status"]["online"]), (&"north".into(), &true.into()));
     assert!(lane["streams"][0]["through"].as_u64().is_some_and(|through| through > 0), "{lane}");
     assert_eq!(page("/api/v1/agents?limit=0").0, 400, "a page has at least one agent");
