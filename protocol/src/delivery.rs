@@ -15,6 +15,8 @@ pub mod sender;
 pub const BATCH_MAX_BYTES: usize = 48 * 1024;
 /// The bytes of a batch that are not readings: keys, numbers, and up to [`GAPS_PER_MESSAGE_MAX`] gaps.
 pub const BATCH_HEADER_BYTES: usize = 2 * 1024;
+/// The bytes of readings that fit a batch.
+pub const PAYLOAD_BYTES: u64 = (BATCH_MAX_BYTES - BATCH_HEADER_BYTES) as u64;
 /// The most readings of one batch. The shortest reading has 52 bytes, so that no full batch is refused for its count.
 pub const BATCH_MAX_READINGS: usize = 1024;
 /// The most gaps that one message names; the next message names the next ones.

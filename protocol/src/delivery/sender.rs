@@ -5,40 +5,22 @@
 //! disk only after it is done.
 
 mod flights;
+mod outcome;
+
+pub use outcome::{Acknowledged, OutgoingBatch};
 
 use super::CREDIT_MAX;
 use super::backoff::Backoff;
 use super::lanes::{Lane, Lanes};
 use super::ranges::{Range, RangeSet};
 use super::segments::Segments;
-use super::{BATCH_HEADER_BYTES, BATCH_MAX_BYTES, BATCH_MAX_READINGS, GAPS_PER_MESSAGE_MAX};
+use super::{BATCH_MAX_BYTES, BATCH_MAX_READINGS, GAPS_PER_MESSAGE_MAX, PAYLOAD_BYTES};
 use crate::ids::{Seq, StreamId};
 use crate::queue::{Appended, Free, Load, QueueState, Run};
-use crate::time::{Monotonic, Wall};
+use crate::time::Monotonic;
 use crate::wire::{Ack, BatchHeader, OpenStream, State};
 use flights::{Flight, Flights};
 use std::borrow::Cow;
-
-/// The bytes of readings that fit a batch.
-pub const PAYLOAD_BYTES: u64 = (BATCH_MAX_BYTES - BATCH_HEADER_BYTES) as u64;
-
-/// A batch to publish.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutgoingBatch {
-    /// What it says besides its readings.
-    pub header: BatchHeader,
-    /// Its readings as JSON, joined by commas.
-    pub readings: Vec<u8>,
-}
-
-/// What an acknowledgement did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Acknowledged {
-    /// How many readings are done that were not before.
-    pub readings: u64,
-    /// The times of the readings of batches that are done, for measuring how long delivery took.
-    pub times: Vec<Wall>,
-}
 
 /// The machine. One per queue file: a file may hold rows of several streams.
 #[derive(Debug, Clone)]

@@ -4,24 +4,24 @@ mod agent;
 mod agents;
 mod committing;
 mod folding;
+mod interface;
 mod snapshot;
 mod steering;
 
+pub use interface::{CloudConfig, CloudEffect, CloudInput};
 pub use snapshot::{CloudSnapshot, Counters};
 
 use super::{Machine, Publish};
 use crate::delivery::STREAMS_MAX;
 use crate::delivery::receiver::Accepted;
-use crate::ids::{AgentId, Name, StreamId, Term};
+use crate::ids::{AgentId, StreamId, Term};
 use crate::register::Issued;
 use crate::store::{AgentStatus, CommitReport, Points, Progress, Recovered, StoreAnswer, StoreCommand, StoreFault};
 use crate::time::{Monotonic, Now};
 use crate::topic::{Down, Topic, Up};
-use crate::usecase::LimitRule;
 use crate::wire::{Ack, Batch, DecisionAck, Hello, Message, State, Status, WireError};
 use agent::Stream;
 use agents::Agents;
-use bytes::Bytes;
 use committing::{Committing, Pending};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -33,66 +33,6 @@ const TICK: Duration = Duration::from_millis(500);
 /// An agent for which something is held hears of it again after this long. With a tick on top it stays below the 2 s
 /// within which agents do not send again.
 const REPEAT_AFTER: Duration = Duration::from_millis(1400);
-
-/// What an ingester is told at its start.
-#[derive(Debug, Clone)]
-pub struct CloudConfig {
-    /// Its name.
-    pub ingester: Name,
-    /// Random: tells the commits of this run from those of another.
-    pub run: u64,
-    /// The most bytes of readings that it holds between the network and the store. Default 32 MiB.
-    pub memory_bytes: u64,
-    /// The bytes that all agents together may have unacknowledged. Default 6 MiB: below what the broker keeps for a slow
-    /// ingester, so that its log never rolls over unread readings.
-    pub credit_bytes: u64,
-    /// How long a window stays open after its end. Default 1 s.
-    pub grace: Duration,
-    /// How limits follow from averages.
-    pub limit_rule: LimitRule,
-}
-
-impl CloudConfig {
-    /// The defaults for an ingester of this name.
-    #[must_use]
-    pub fn new(ingester: Name, run: u64) -> Self {
-        Self {
-            ingester,
-            run,
-            memory_bytes: 32 << 20,
-            credit_bytes: 6 << 20,
-            grace: Duration::from_secs(1),
-            limit_rule: LimitRule::default(),
-        }
-    }
-}
-
-/// What comes in.
-#[derive(Debug, Clone, PartialEq)]
-pub enum CloudInput {
-    /// The broker has accepted the connection and the subscription.
-    Connected,
-    /// The connection is gone.
-    Disconnected,
-    /// An agent published.
-    Message {
-        /// The whole topic.
-        topic: String,
-        /// The message.
-        payload: Bytes,
-    },
-    /// The store answered.
-    Store(StoreAnswer),
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum CloudEffect {
-    /// For the broker.
-    Publish(Publish),
-    /// For the store. Its answer comes back as [`CloudInput::Store`].
-    Store(StoreCommand),
-}
 
 /// The machine.
 #[derive(Debug)]

@@ -2,24 +2,22 @@
 
 mod batching;
 mod hello;
+mod interface;
 mod recent;
 mod snapshot;
 
+pub use interface::{EdgeConfig, EdgeEffect, EdgeInput};
 pub use snapshot::EdgeSnapshot;
 
 use super::{Machine, Publish};
 use crate::delivery::sender::Sender;
 use crate::ids::AgentId;
-use crate::queue::{
-    Free, FullPolicy, QueueAnswer, QueueCommand, QueueFault, QueueLimits, QueueState, QueueUsage, Run, SourcePosition,
-};
-use crate::reading::Readings;
+use crate::queue::{Free, FullPolicy, QueueAnswer, QueueCommand, QueueFault, QueueState, QueueUsage, Run};
 use crate::register::{InForce, Received};
 use crate::time::{Monotonic, Now};
 use crate::topic::{Down, Topic, Up};
 use crate::wire::{Ack, Decision, DecisionAck, Message, Status};
 use batching::Batching;
-use bytes::Bytes;
 use hello::HelloTimer;
 use recent::Recent;
 use std::collections::VecDeque;
@@ -36,74 +34,6 @@ const FREE_EVERY: Duration = Duration::from_millis(200);
 const FREE_READINGS: u64 = 4096;
 /// The most latency samples that wait to be taken.
 const LATENCIES_MAX: usize = 100_000;
-
-/// What an agent is told at its start.
-#[derive(Debug, Clone)]
-pub struct EdgeConfig {
-    /// Who it is.
-    pub id: AgentId,
-    /// The program's version, for the hello.
-    pub agent_version: String,
-    /// The bounds of the queue; the queue keeps them, the node makes sources wait when its policy says so.
-    pub limits: QueueLimits,
-    /// How long readings gather before they are committed together, after the commit before. A first reading after a
-    /// pause is committed at once.
-    pub commit_every: Duration,
-    /// From the system's entropy: stream ids and jitter come from it.
-    pub seed: u64,
-}
-
-/// What comes in.
-#[derive(Debug, Clone, PartialEq)]
-pub enum EdgeInput {
-    /// Readings of a source, answered by [`EdgeEffect::Accepted`]. To be handed over only while
-    /// [`EdgeNode::wants_readings`].
-    Readings {
-        /// Comes back with the answer.
-        ticket: u64,
-        /// The readings, perhaps none.
-        readings: Readings,
-        /// Where the source stands after them; committed with them.
-        position: Option<SourcePosition>,
-    },
-    /// The queue answered.
-    Queue(QueueAnswer),
-    /// The broker has accepted the connection and the subscription.
-    Connected {
-        /// The number of the connection, counted by the process; the same as in its will.
-        connection: u64,
-    },
-    /// The connection is gone.
-    Disconnected,
-    /// Something was published to this agent.
-    Message {
-        /// The whole topic.
-        topic: String,
-        /// The message.
-        payload: Bytes,
-    },
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum EdgeEffect {
-    /// For the queue. Its answer comes back as [`EdgeInput::Queue`].
-    Queue(QueueCommand),
-    /// For the broker.
-    Publish(Publish),
-    /// The readings of this ticket are durable: the source may forget them.
-    Accepted {
-        /// The ticket.
-        ticket: u64,
-    },
-    /// The decision in force for a key is another one now, or none any more.
-    InForce {
-        /// The key.
-        key: String,
-        /// Saved already.
-        decision: Option<Decision>,
-    },
-}
 
 /// The machine.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use super::options::AgentOptions;
 use super::port::{Desk, Port, describe, is_fault};
 use super::source::Source;
 use super::world::World;
+use fogline_protocol::delivery::PAYLOAD_BYTES;
 use fogline_protocol::delivery::STREAMS_MAX;
-use fogline_protocol::delivery::sender::PAYLOAD_BYTES;
 use fogline_protocol::ids::StreamId;
 use fogline_protocol::node::{EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot, Machine, Publish};
 use fogline_protocol::queue::{Appended, QueueAnswer, QueueCommand};
@@ -171,7 +171,7 @@ impl World {
 
     /// The sensors of an agent measure, unless it lets them wait.
     pub(super) fn measure(&mut self, index: usize) -> Check {
-        if self.healed {
+        if self.now_us >= self.options.faulty_us + self.options.healthy_us {
             return Ok(());
         }
         let next_us = self.now_us + self.edges[index].options.every_us;

@@ -114,6 +114,13 @@ impl Ledger {
         self.agents.get(id).copied().unwrap_or(usize::MAX)
     }
 
+    /// How many readings of an agent are in the store or in the dead letters.
+    #[must_use]
+    pub fn written(&self, agent: usize) -> u64 {
+        let books = self.streams.iter().filter(|((of, _), _)| *of == agent).map(|(_, book)| book);
+        books.flat_map(|book| book.stored.iter().chain(book.dead.iter())).map(Range::count).sum()
+    }
+
     /// What is known of a stream.
     pub fn stream(&mut self, agent: usize, stream: StreamId) -> &mut StreamBook {
         self.streams.entry((agent, stream)).or_default()

@@ -97,8 +97,10 @@ pub struct Options {
     pub memory_bytes: u64,
     /// How long a limit is in force.
     pub ttl_ms: u64,
-    /// How long readings come and things break. Then everything is healed.
+    /// How long things break. Then everything is healed.
     pub faulty_us: u64,
+    /// How long readings come after that.
+    pub healthy_us: u64,
     /// What breaks when.
     pub schedule: Vec<Timed>,
 }
@@ -125,6 +127,7 @@ impl Options {
             agents,
             store,
             faulty_us,
+            healthy_us: if rng.percent(25) { 30 * SECOND_US } else { 0 },
         }
     }
 }

@@ -92,7 +92,8 @@ impl World {
             self.step()?;
         }
         self.heal()?;
-        let healed_us = self.options.faulty_us;
+        self.go_on()?;
+        let healed_us = self.now_us;
         let settle_us = SETTLE_US + self.queued_bytes() * SETTLE_US_PER_BYTE;
         let mut look_us = healed_us + LOOK_ON_US;
         loop {
@@ -107,6 +108,26 @@ impl World {
         }
         self.ledger.complete()?;
         self.store.averages_are_complete(&self.ledger)
+    }
+
+    /// Everything is whole again, and readings go on coming: what waits has to go on, too, and not only once it is quiet.
+    fn go_on(&mut self) -> Check {
+        let written: Vec<u64> = (0..self.edges.len()).map(|agent| self.ledger.written(agent)).collect();
+        let until_us = self.now_us + self.options.healthy_us;
+        while self.next_us() < until_us {
+            self.step()?;
+        }
+        self.now_us = until_us;
+        if self.options.healthy_us == 0 {
+            return Ok(());
+        }
+        for (agent, before) in written.into_iter().enumerate() {
+            require(self.ledger.written(agent) > before, || {
+                format!("STALLED: nothing of agent {agent} was written while all was well\n{}", self.shown())
+            })?;
+        }
+        self.coverage.count("readings after healing");
+        Ok(())
     }
 
     /// What has happened so far, as a hash.

@@ -1,6 +1,6 @@
 //! The rows of the last append, as long as they may go out at once: in a steady flow nothing is read back from the disk.
 
-use crate::delivery::sender::PAYLOAD_BYTES;
+use crate::delivery::PAYLOAD_BYTES;
 use crate::ids::Seq;
 use crate::queue::{Append, Appended, Load, Rows, Run};
 use std::sync::Arc;

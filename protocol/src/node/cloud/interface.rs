@@ -1,0 +1,68 @@
+//! What a cloud node is told at its start, what it hears, and what it asks for.
+
+use crate::ids::Name;
+use crate::node::Publish;
+use crate::store::{StoreAnswer, StoreCommand};
+use crate::usecase::LimitRule;
+use bytes::Bytes;
+use std::time::Duration;
+
+/// What an ingester is told at its start.
+#[derive(Debug, Clone)]
+pub struct CloudConfig {
+    /// Its name.
+    pub ingester: Name,
+    /// Random: tells the commits of this run from those of another.
+    pub run: u64,
+    /// The most bytes of readings that it holds between the network and the store. Default 32 MiB.
+    pub memory_bytes: u64,
+    /// The bytes that all agents together may have unacknowledged. Default 6 MiB: below what the broker keeps for a slow
+    /// ingester, so that its log never rolls over unread readings.
+    pub credit_bytes: u64,
+    /// How long a window stays open after its end. Default 1 s.
+    pub grace: Duration,
+    /// How limits follow from averages.
+    pub limit_rule: LimitRule,
+}
+
+impl CloudConfig {
+    /// The defaults for an ingester of this name.
+    #[must_use]
+    pub fn new(ingester: Name, run: u64) -> Self {
+        Self {
+            ingester,
+            run,
+            memory_bytes: 32 << 20,
+            credit_bytes: 6 << 20,
+            grace: Duration::from_secs(1),
+            limit_rule: LimitRule::default(),
+        }
+    }
+}
+
+/// What comes in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CloudInput {
+    /// The broker has accepted the connection and the subscription.
+    Connected,
+    /// The connection is gone.
+    Disconnected,
+    /// An agent published.
+    Message {
+        /// The whole topic.
+        topic: String,
+        /// The message.
+        payload: Bytes,
+    },
+    /// The store answered.
+    Store(StoreAnswer),
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CloudEffect {
+    /// For the broker.
+    Publish(Publish),
+    /// For the store. Its answer comes back as [`CloudInput::Store`].
+    Store(StoreCommand),
+}
