@@ -1,5 +1,6 @@
 use super::*;
 use crate::queue::{QueueUsage, Segment};
+use crate::time::Wall;
 use crate::wire::StreamAck;
 use std::time::Duration;
 
