@@ -89,7 +89,7 @@ impl Worker {
         let end = match self.pump() {
             Ok(Ok(())) => Ok(()),
             Ok(Err(Stopped)) => {
-                if let Some(offer) = self.source.finish(self.now()) {
+                while let Some(offer) = self.source.finish(self.now()) {
                     self.gate.force(weight(&offer));
                     self.deliver(offer);
                 }

@@ -47,8 +47,8 @@ pub trait Source: Send {
     /// [`SourceError`] when the source cannot go on.
     fn step(&mut self, now: Now) -> Result<Step, SourceError>;
 
-    /// Called once when the agent stops before the source has ended: what was taken from outside and cannot be taken
-    /// again. A source with positions has nothing to give here.
+    /// Called when the agent stops before the source has ended, until there is nothing more: what was taken from outside
+    /// and cannot be taken again. A source with positions has nothing to give here.
     fn finish(&mut self, _now: Now) -> Option<Offer> {
         None
     }

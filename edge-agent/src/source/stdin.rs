@@ -7,6 +7,8 @@ use super::{Offer, Source, SourceError, Step};
 use fogline_protocol::reading::{ReadingError, ReadingJsonError, Readings, parse_reading};
 use fogline_protocol::time::{Now, Wall};
 use std::io::{ErrorKind, Read, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
@@ -14,6 +16,11 @@ use std::time::Duration;
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Chunks that may wait between the reading thread and the source. Then the writer at the other end waits.
 const CHUNKS_WAITING: usize = 1;
+/// Chunks that the reading thread may have taken out of the pipe when it is told to stop: those that wait, one in its hand,
+/// and one that it was just reading.
+const CHUNKS_TAKEN: usize = CHUNKS_WAITING + 2;
+/// How long to wait for each of them at most: it is in memory already.
+const LAST_WAIT: Duration = Duration::from_millis(20);
 /// How long a step waits for input at most, so that a stop is noticed.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// The most lines of one step, so that a stop is noticed when no line is a reading.
@@ -50,10 +57,12 @@ impl StdinSource {
     /// [`SourceError::Stdin`] when the thread cannot be started.
     pub fn new(input: impl Read + Send + 'static, config: StdinConfig) -> Result<Self, SourceError> {
         let (sender, chunks) = sync_channel(CHUNKS_WAITING);
+        let stop = Arc::new(AtomicBool::new(false));
+        let told_to_stop = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("fogline-stdin".to_owned());
-        thread.spawn(move || read_chunks(input, &sender)).map_err(SourceError::Stdin)?;
+        thread.spawn(move || read_chunks(input, &sender, &told_to_stop)).map_err(SourceError::Stdin)?;
         let collector = Collector::new(config.raw);
-        let pipe = Pipe { chunks, chunk: Vec::new(), at: 0, ended: false, failure: None };
+        let pipe = Pipe { chunks, stop, chunk: Vec::new(), at: 0, ended: false, failure: None };
         Ok(Self {
             config,
             lines: Lines::new(pipe, Place::START),
@@ -164,9 +173,19 @@ impl Source for StdinSource {
         Ok(Step::Wait(now.mono))
     }
 
-    fn finish(&mut self, _now: Now) -> Option<Offer> {
-        let closed = self.collector.close_all();
-        self.note(closed);
+    /// What was taken out of the pipe cannot be put back: it is read to its end. A line that the stop cuts off is skipped.
+    fn finish(&mut self, now: Now) -> Option<Offer> {
+        self.lines.input_mut().close();
+        while !self.ended && !self.collector.is_full() {
+            if let Err(error) = self.take_lines(now) {
+                tracing::warn!(%error, "the rest of the input was not read");
+                self.ended = true;
+            }
+        }
+        if self.ended {
+            let closed = self.collector.close_all();
+            self.note(closed);
+        }
         (!self.collector.is_empty()).then(|| self.take())
     }
 
@@ -179,6 +198,7 @@ impl Source for StdinSource {
 #[derive(Debug)]
 struct Pipe {
     chunks: Receiver<std::io::Result<Vec<u8>>>,
+    stop: Arc<AtomicBool>,
     chunk: Vec<u8>,
     at: usize,
     ended: bool,
@@ -200,6 +220,18 @@ impl Pipe {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => self.ended = true,
         }
+    }
+
+    /// Takes over what the reading thread has taken out of the pipe already, and ends there.
+    fn close(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for _ in 0..CHUNKS_TAKEN {
+            let Ok(Ok(chunk)) = self.chunks.recv_timeout(LAST_WAIT) else { break };
+            self.chunk.drain(..self.at);
+            self.at = 0;
+            self.chunk.extend(chunk);
+        }
+        self.ended = true;
     }
 
     fn keep(&mut self, chunk: std::io::Result<Vec<u8>>) {
@@ -229,9 +261,9 @@ impl Read for Pipe {
     }
 }
 
-/// Reads until the input ends or nobody listens any more.
-fn read_chunks(mut input: impl Read, chunks: &SyncSender<std::io::Result<Vec<u8>>>) {
-    loop {
+/// Reads until the input ends, or until it is told to stop.
+fn read_chunks(mut input: impl Read, chunks: &SyncSender<std::io::Result<Vec<u8>>>, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
         let mut chunk = vec![0; CHUNK_BYTES];
         let sent = match input.read(&mut chunk) {
             Ok(0) => return,
@@ -312,6 +344,21 @@ mod tests {
         let offers = all(&mut source);
         assert_eq!(offers.iter().map(Readings::len).sum::<usize>(), 10_000);
         assert!(offers.iter().all(|readings| readings.len() <= super::super::collector::OFFER_READINGS_MAX));
+    }
+
+    #[test]
+    fn what_was_taken_out_of_the_pipe_survives_a_stop() {
+        let line = "{\"ts_us\":6,\"sensor\":\"lane-1\",\"kind\":\"road\",\"fields\":{\"speed_kmh\":1}}\n";
+        let lines = 2 * CHUNK_BYTES / line.len();
+        let mut source = source(line.repeat(lines).as_bytes(), StdinConfig::default());
+        let mut taken = match source.step(NOW).unwrap() {
+            Step::Offer(offer) => offer.readings.len(),
+            Step::Wait(_) | Step::End => 0,
+        };
+        while let Some(offer) = source.finish(NOW) {
+            taken += offer.readings.len();
+        }
+        assert_eq!((taken, source.skipped()), (lines, 0));
     }
 
     #[test]
