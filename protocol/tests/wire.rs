@@ -38,19 +38,21 @@ fn ack() -> Ack {
     Ack { hello: Some(12), credit: 49_152, state: State::StoreDown, streams: vec![stream] }
 }
 
+const DECIDED_US: i64 = 1_577_145_605_000_000;
+
 fn decision() -> Decision {
     let body = serde_json::json!({ "limit_kmh": 100 });
-    Decision { key: "limit".into(), term: term(), seq: 9, ttl_ms: 60_000, body }
+    Decision { key: "limit".into(), term: term(), seq: 9, decided_us: DECIDED_US, ttl_ms: 60_000, body }
 }
 
 #[test]
 fn messages_read_as_the_documentation_says() {
     insta::assert_snapshot!(text(&hello().encode()), @r#"{"v":1,"hello":12,"agent_version":"0.1.0","term":{"counter":3,"ingester":"ingest-1"},"streams":[{"stream":"123456789abcdef0","floor":5,"next":9,"gaps":[[5,6]]}]}"#);
     insta::assert_snapshot!(text(&ack().encode()), @r#"{"v":1,"hello":12,"credit":49152,"state":"store_down","streams":[{"stream":"123456789abcdef0","through":6,"ranges":[[8,9]]}]}"#);
-    insta::assert_snapshot!(text(&decision().encode()), @r#"{"v":1,"key":"limit","term":{"counter":3,"ingester":"ingest-1"},"seq":9,"ttl_ms":60000,"body":{"limit_kmh":100}}"#);
-    let answer =
-        DecisionAck { key: "limit".into(), term: term(), seq: 9, outcome: Outcome::Applied, highest: Some(term()) };
-    insta::assert_snapshot!(text(&answer.encode()), @r#"{"v":1,"key":"limit","term":{"counter":3,"ingester":"ingest-1"},"seq":9,"outcome":"applied","highest":{"counter":3,"ingester":"ingest-1"}}"#);
+    insta::assert_snapshot!(text(&decision().encode()), @r#"{"v":1,"key":"limit","term":{"counter":3,"ingester":"ingest-1"},"seq":9,"decided_us":1577145605000000,"ttl_ms":60000,"body":{"limit_kmh":100}}"#);
+    let (key, outcome, highest) = ("limit".into(), Outcome::Applied, Some(term()));
+    let answer = DecisionAck { key, term: term(), seq: 9, decided_us: DECIDED_US, outcome, highest };
+    insta::assert_snapshot!(text(&answer.encode()), @r#"{"v":1,"key":"limit","term":{"counter":3,"ingester":"ingest-1"},"seq":9,"decided_us":1577145605000000,"outcome":"applied","highest":{"counter":3,"ingester":"ingest-1"}}"#);
     let status = Status {
         online: true,
         connection: (2, 1),
@@ -157,6 +159,7 @@ fn small_messages_are_checked_too() {
     assert_eq!(ack_with("store_down", "asleep"), "malformed");
     let decision_with = |from, to| Decision::decode(&refused(&decision().encode(), from, to)).unwrap_err().reason();
     assert_eq!(decision_with(r#""seq":9"#, r#""seq":0"#), "sequence");
+    assert_eq!(decision_with(r#""decided_us":1577145605000000"#, r#""decided_us":-1"#), "value");
     assert_eq!(decision_with(r#""ttl_ms":60000"#, r#""ttl_ms":0"#), "value");
     assert_eq!(decision_with(r#""key":"limit""#, r#""key":"a/#""#), "value");
 }

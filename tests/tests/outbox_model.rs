@@ -240,7 +240,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 fn decision(key: u8, seq: u64) -> SavedDecision {
     let term = Term { counter: 3, ingester: Name::new("site-a").unwrap() };
     let body = serde_json::json!({ "max_speed_kmh": 90 + key });
-    let decision = Decision { key: format!("limit{key}"), term, seq, ttl_ms: 60_000, body };
+    let decision = Decision { key: format!("limit{key}"), term, seq, decided_us: START_US, ttl_ms: 60_000, body };
     SavedDecision { decision, received: Wall::from_us(START_US) }
 }
 

@@ -91,7 +91,8 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<DecisionRecord> {
     let body = serde_json::from_str(&body)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(7, Type::Text, error.into()))?;
     let term = Term { counter: from_sql(row.get(3)?), ingester: name(row, 4)? };
-    let decision = Decision { key: row.get(2)?, term, seq: from_sql(row.get(5)?), ttl_ms: from_sql(row.get(6)?), body };
+    let (seq, ttl_ms, decided_us) = (from_sql(row.get(5)?), from_sql(row.get(6)?), row.get(8)?);
+    let decision = Decision { key: row.get(2)?, term, seq, decided_us, ttl_ms, body };
     Ok(DecisionRecord {
         agent: AgentId { region: name(row, 0)?, agent: name(row, 1)? },
         decision,

@@ -75,6 +75,7 @@ pub(super) fn decision(to: &str, seq: u64) -> DecisionRecord {
             key: "limit".into(),
             term: Term { counter: 3, ingester: Name::new("cloud-1").unwrap() },
             seq,
+            decided_us: EPOCH_US,
             ttl_ms: 60_000,
             body: serde_json::json!({"limit_kmh": 90, "mean_kmh": 97.25}),
         },

@@ -114,7 +114,8 @@ impl InForce {
 
     fn answer(&self, decision: &Decision, outcome: Outcome) -> DecisionAck {
         let highest = self.highest.clone();
-        DecisionAck { key: decision.key.clone(), term: decision.term.clone(), seq: decision.seq, outcome, highest }
+        let (key, term) = (decision.key.clone(), decision.term.clone());
+        DecisionAck { key, term, seq: decision.seq, decided_us: decision.decided_us, outcome, highest }
     }
 
     fn raise_term(&mut self, term: &Term) {
@@ -128,7 +129,7 @@ impl InForce {
 fn outcome(decision: &Decision, known: &Decision) -> Option<Outcome> {
     match decision.order().cmp(&known.order()) {
         Ordering::Greater => None,
-        Ordering::Equal if decision.body == known.body => Some(Outcome::Applied),
+        Ordering::Equal if decision.decided_us == known.decided_us => Some(Outcome::Applied),
         // An ingester that lost its state counts from 1 again: the same order, and another decision.
         Ordering::Equal | Ordering::Less => Some(Outcome::Superseded),
     }
@@ -147,7 +148,14 @@ mod tests {
 
     fn decision(counter: u64, seq: u64) -> Decision {
         let term = Term { counter, ingester: Name::new("ingest-1").unwrap() };
-        Decision { key: "limit".into(), term, seq, ttl_ms: 1000, body: serde_json::json!({ "limit_kmh": 100 }) }
+        Decision {
+            key: "limit".into(),
+            term,
+            seq,
+            decided_us: 7,
+            ttl_ms: 1000,
+            body: serde_json::json!({ "limit_kmh": 100 }),
+        }
     }
 
     fn now(ms: u64) -> Now {
@@ -181,11 +189,11 @@ mod tests {
     }
 
     #[test]
-    fn the_same_number_with_another_body_is_not_applied() {
+    fn the_same_number_of_another_time_is_not_applied() {
         let mut all = InForce::default();
         all.receive(decision(1, 1), now(0).wall);
         all.saved("limit", now(0));
-        let forgotten = Decision { body: serde_json::json!({ "limit_kmh": 60 }), ..decision(1, 1) };
+        let forgotten = Decision { decided_us: 8, ..decision(1, 1) };
         let Received::Answer(ack) = all.receive(forgotten, now(1).wall) else { panic!("no answer") };
         assert_eq!((ack.outcome, ack.highest.unwrap().counter), (Outcome::Superseded, 1));
     }

@@ -96,8 +96,8 @@ impl Issued {
         let at = (agent.clone(), key.to_owned());
         let seq = self.newest.get(&at).map_or(1, |(seq, _)| seq + 1);
         self.newest.insert(at.clone(), (seq, verdict.body.clone()));
-        let decision =
-            Decision { key: at.1.clone(), term: self.term.clone(), seq, ttl_ms: verdict.ttl_ms, body: verdict.body };
+        let (key, term, decided_us) = (at.1.clone(), self.term.clone(), now.wall.us().max(0));
+        let decision = Decision { key, term, seq, decided_us, ttl_ms: verdict.ttl_ms, body: verdict.body };
         let register = Register {
             decided: now.wall,
             expires: now.mono + Duration::from_millis(decision.ttl_ms),
@@ -115,7 +115,10 @@ impl Issued {
     /// An agent answered. Answers to older decisions change nothing.
     pub fn acknowledged(&mut self, agent: &AgentId, ack: &DecisionAck, now: Now) -> bool {
         let at = (agent.clone(), ack.key.clone());
-        let answers = |register: &&Register| register.decision.order() == (&ack.term, ack.seq);
+        // An answer to an earlier life's decision, which had the same number, may still be on its way.
+        let answers = |register: &&Register| {
+            register.decision.order() == (&ack.term, ack.seq) && register.decision.decided_us == ack.decided_us
+        };
         if self.outstanding.get(&at).filter(answers).is_none() {
             return false;
         }
@@ -251,7 +254,8 @@ mod tests {
     fn superseded(all: &Issued, highest: u64) -> DecisionAck {
         let (term, seq) = (all.term().clone(), 1);
         let highest = Some(Term { counter: highest, ..term.clone() });
-        DecisionAck { key: "limit".into(), term, seq, outcome: Outcome::Superseded, highest }
+        let decided_us = now(0).wall.us();
+        DecisionAck { key: "limit".into(), term, seq, decided_us, outcome: Outcome::Superseded, highest }
     }
 
     #[test]
@@ -278,6 +282,15 @@ mod tests {
         all.committed(&changes);
         assert_eq!(all.due(now(10).mono), [], "not at once: it might be refused again and again");
         assert_eq!(all.due(now(1010).mono)[0].1.term, term(8));
+    }
+
+    #[test]
+    fn an_answer_to_an_earlier_life_is_none_to_this_one() {
+        let mut all = Issued::new(term(1), Vec::new(), now(0));
+        issue(&mut all, "lane-1", now(0));
+        let late = DecisionAck { outcome: Outcome::Applied, decided_us: 5, ..superseded(&all, 1) };
+        assert!(!all.acknowledged(&agent("lane-1"), &late, now(1)));
+        assert_eq!(all.outstanding(), 1);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{Message, WireError, check_reported_term, check_seq};
 use crate::ids::{Seq, Term, is_name};
+use crate::time::Wall;
 use serde::{Deserialize, Serialize};
 
 /// The longest time that a decision may be in force: a day. What should last longer is configuration.
@@ -16,6 +17,10 @@ pub struct Decision {
     pub term: Term,
     /// The number of the decision in its term, from 1.
     pub seq: Seq,
+    /// When it was decided, by the ingester's clock, in microseconds since 1970, from 0. With term and number it names the
+    /// decision: an ingester that lost its state uses those again.
+    #[serde(default)]
+    pub decided_us: i64,
     /// How long it is in force after it was received, in milliseconds, from 1 to [`TTL_MAX_MS`]. Counted by the agent, so
     /// that an unset clock does no harm.
     pub ttl_ms: u64,
@@ -32,6 +37,9 @@ pub struct DecisionAck {
     pub term: Term,
     /// The decision's number.
     pub seq: Seq,
+    /// When the decision was made, as the decision said it.
+    #[serde(default)]
+    pub decided_us: i64,
     /// What became of it.
     pub outcome: Outcome,
     /// The highest term of which the agent has heard: whoever decides for it has to be above.
@@ -62,6 +70,7 @@ impl Message for Decision {
         check_key(&self.key)?;
         check_seq("term", self.term.counter)?;
         check_seq("seq", self.seq)?;
+        check_decided(self.decided_us)?;
         if self.ttl_ms == 0 || self.ttl_ms > TTL_MAX_MS {
             return Err(WireError::Value { what: "ttl_ms" });
         }
@@ -74,8 +83,13 @@ impl Message for DecisionAck {
         check_key(&self.key)?;
         check_seq("term", self.term.counter)?;
         check_reported_term(self.highest.as_ref())?;
+        check_decided(self.decided_us)?;
         check_seq("seq", self.seq)
     }
+}
+
+fn check_decided(us: i64) -> Result<(), WireError> {
+    if (0..=Wall::MAX.us()).contains(&us) { Ok(()) } else { Err(WireError::Value { what: "decided_us" }) }
 }
 
 fn check_key(key: &str) -> Result<(), WireError> {

@@ -112,6 +112,7 @@ fn limits(second: i64) -> Vec<DecisionRecord> {
         key: "limit".to_owned(),
         term: Term { counter: 1, ingester: Name::new("ingest-1").unwrap() },
         seq: second.unsigned_abs() + 1,
+        decided_us: at(second).us(),
         ttl_ms: 60_000,
         body: serde_json::json!({"limit_kmh": 100.0, "mean_kmh": 99.8, "n": 30}),
     };
