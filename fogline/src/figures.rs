@@ -16,12 +16,6 @@ pub fn count(number: u64) -> String {
     out
 }
 
-/// How many a second, rounded, with commas. Nothing happened in no time: 0.
-#[must_use]
-pub fn per_second(number: u64, elapsed: Duration) -> String {
-    count(rate(number, elapsed))
-}
-
 /// How many a second, rounded down.
 #[must_use]
 pub fn rate(number: u64, elapsed: Duration) -> u64 {
@@ -101,6 +95,6 @@ mod tests {
     fn a_rate_is_taken_over_microseconds() {
         assert_eq!(rate(500, Duration::from_millis(250)), 2_000);
         assert_eq!(rate(5, Duration::ZERO), 5_000_000);
-        assert_eq!(per_second(1_000_000, Duration::from_secs(4)), "250,000");
+        assert_eq!(count(rate(1_000_000, Duration::from_secs(4))), "250,000");
     }
 }

@@ -3,10 +3,8 @@
 //! Everything comes in pages of at most [`PAGE_MAX`] rows. Calls block for as long as SQLite takes.
 
 mod agents;
-mod averages;
 
 pub use agents::{AgentRow, DecisionRow, GapRow, StreamRow};
-pub use averages::AverageRow;
 
 use super::number::from_sql;
 use super::{StoreError, file};

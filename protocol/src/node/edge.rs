@@ -51,6 +51,7 @@ pub struct EdgeNode {
     next_status: Monotonic,
     /// Why the disk did not do what it was asked for, until it does again.
     fault: Option<QueueFault>,
+    /// What is acknowledged waits in the queue until then, if no append takes it along.
     next_free: Monotonic,
     /// The disk is left alone until then.
     retry_at: Option<Monotonic>,
