@@ -28,7 +28,7 @@ pub struct EdgeConfig {
 #[derive(Debug, Clone, PartialEq)]
 pub enum EdgeInput {
     /// Readings of a source, answered by [`EdgeEffect::Accepted`]. To be handed over only while
-    /// [`EdgeNode::wants_readings`].
+    /// [`EdgeNode::wants_readings`](super::EdgeNode::wants_readings).
     Readings {
         /// Comes back with the answer.
         ticket: u64,
