@@ -1,31 +1,27 @@
 //! A running broker: its threads, its end, and how its failure is heard of.
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-    pin::pin,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use rumqttd::{LinkType, Router, Server, protocol::v4::V4};
 use tokio::{
+    net::TcpListener,
     runtime::{Builder, Runtime},
     sync::{oneshot, watch},
+    time::{Instant, sleep},
 };
 
 use crate::{
     config::BrokerConfig,
     error::{BrokerError, Failure},
-    nodelay,
+    gate::{Gate, listener},
     panics::{FailureSlot, PanicWatch, report},
     probe::Probe,
-    stock, watchdog,
+    watchdog,
 };
 
-/// Connections are dropped, not drained, so this only ends the wait for a thread that is stuck.
-const STOP_DEADLINE: Duration = Duration::from_secs(1);
-/// rumqttd cannot take over a socket, so a free port may be lost between finding and using it.
-const FREE_PORT_ATTEMPTS: u32 = 5;
+/// Clients are told that the broker stops, and have so long to take it in.
+const STOP_DEADLINE: Duration = Duration::from_secs(2);
+/// How often it is looked whether they have.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// The watchdog waits most of the time.
 const WATCHDOG_THREADS: usize = 1;
 
@@ -39,9 +35,10 @@ pub struct Broker {
     address: SocketAddr,
     failure: watch::Receiver<Option<Failure>>,
     // On threads of its own: connections that block theirs must not keep the watchdog from seeing it.
-    watchdog: Option<Runtime>,
-    connections: Option<Runtime>,
-    panics: PanicWatch,
+    watchdog: Threads,
+    connections: Threads,
+    gate: Arc<Gate>,
+    _panics: PanicWatch,
 }
 
 impl Broker {
@@ -53,67 +50,40 @@ impl Broker {
     /// [`BrokerError::Failed`] if it died meanwhile.
     pub async fn start(config: BrokerConfig) -> Result<Self, BrokerError> {
         config.check()?;
-        let mut attempts = if config.listen.port() == 0 { FREE_PORT_ATTEMPTS } else { 1 };
-        loop {
-            attempts -= 1;
-            match Self::start_once(&config).await {
-                Err(BrokerError::Listen { source, .. }) if attempts > 0 => tracing::debug!(%source, "port was taken"),
-                outcome => return outcome,
-            }
-        }
-    }
-
-    async fn start_once(config: &BrokerConfig) -> Result<Self, BrokerError> {
-        let address =
-            bindable(config.listen).map_err(|source| BrokerError::Listen { address: config.listen, source })?;
+        let listen = |source| BrokerError::Listen { address: config.listen, source };
         let (slot, failure) = watch::channel(None);
         let panics = PanicWatch::new(slot.clone());
-        let connections = threads(panics.connection_threads(), None).map_err(BrokerError::Threads)?;
-        let mut broker = Self { address, failure, watchdog: None, connections: Some(connections), panics };
-        broker.serve(config, slot.clone());
-        broker.watch(config, slot).await?;
+        let connections = Threads::start(panics.connection_threads(), None).map_err(BrokerError::Threads)?;
+        let watchdog = Threads::start("watchdog".to_owned(), Some(WATCHDOG_THREADS)).map_err(BrokerError::Threads)?;
+        let listener = connections.enter(|| listener::bind(config.listen)).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let gate = Gate::start(&config, panics.router_number()).map_err(BrokerError::Threads)?;
+        let broker = Self { address, failure, gate, watchdog, connections, _panics: panics };
+        broker.watch(&config, slot).await?;
+        broker.serve(listener);
         Ok(broker)
     }
 
-    fn serve(&self, config: &BrokerConfig, slot: FailureSlot) {
-        let router = Router::new(self.panics.router_number(), stock::router(config)).spawn();
-        let mut server = Server::new(stock::server(config, self.address), router, V4);
-        if let Some(connections) = &self.connections {
-            connections.spawn(async move {
-                let reason = match server.start(LinkType::Remote).await {
-                    Ok(()) => "it ended".to_owned(),
-                    Err(error) => error.to_string(),
-                };
-                report(&slot, Failure::Listener(reason));
-            });
-        }
+    fn serve(&self, listener: TcpListener) {
+        self.connections.spawn(listener::accept(Arc::clone(&self.gate), listener));
+        let gate = Arc::clone(&self.gate);
+        self.connections.spawn(async move { gate.keep_house().await });
     }
 
-    /// Returns when the broker is ready; the watchdog goes on.
-    async fn watch(&mut self, config: &BrokerConfig, slot: FailureSlot) -> Result<(), BrokerError> {
-        let watchdog = threads("watchdog".to_owned(), Some(WATCHDOG_THREADS)).map_err(BrokerError::Threads)?;
+    /// Returns when a message has made its round trip; the watchdog goes on.
+    async fn watch(&self, config: &BrokerConfig, slot: FailureSlot) -> Result<(), BrokerError> {
         let (ready, is_ready) = oneshot::channel();
-        let watch = watchdog::watch(Probe::new(self.address), config.clone(), ready);
-        watchdog.spawn(async move { report(&slot, watch.await) });
-        self.watchdog = Some(watchdog);
+        let watch = watchdog::watch(Probe::new(Arc::clone(&self.gate)), config.clone(), ready);
+        self.watchdog.spawn(async move { report(&slot, watch.await) });
         tokio::select! {
             biased;
-            failure = self.failed() => return Err(self.died_at_start(failure)),
-            Ok(()) = is_ready => nodelay::inherit(self.address),
-        }
-        Ok(())
-    }
-
-    /// A listener that ends before the first message has not got its address.
-    fn died_at_start(&self, failure: Failure) -> BrokerError {
-        match failure {
-            Failure::Listener(reason) => {
-                BrokerError::Listen { address: self.address, source: io::Error::other(reason) }
-            }
-            Failure::Unresponsive { silent_for, last } => {
-                BrokerError::NotReady { address: self.address, waited: silent_for, last }
-            }
-            failure @ Failure::Router(_) => failure.into(),
+            failure = self.failed() => Err(match failure {
+                Failure::Unresponsive { silent_for, last } => {
+                    BrokerError::NotReady { address: self.address, waited: silent_for, last }
+                }
+                failure @ Failure::Router(_) => failure.into(),
+            }),
+            Ok(()) = is_ready => Ok(()),
         }
     }
 
@@ -132,26 +102,27 @@ impl Broker {
         }
     }
 
-    /// Closes the listener and all connections, and waits until that is done, at most a second or so.
+    /// Closes the listener, lets clients take what is on its way to them and tells those who can be told why, and waits until that is done, some
+    /// seconds at most.
     pub async fn stop(mut self) {
-        if let Some(watchdog) = self.watchdog.take() {
-            watchdog.shutdown_background();
+        drop(std::mem::take(&mut self.watchdog));
+        self.gate.stop();
+        let deadline = Instant::now() + STOP_DEADLINE;
+        while self.gate.metrics.connected.get() > 0 && Instant::now() < deadline {
+            sleep(LOOK_AGAIN).await;
         }
-        if let Some(connections) = self.connections.take() {
+        if let Some(connections) = self.connections.0.take() {
             let ended = tokio::task::spawn_blocking(move || connections.shutdown_timeout(STOP_DEADLINE));
             if let Err(error) = ended.await {
                 tracing::warn!(%error, "connections may still be open");
             }
         }
     }
-}
 
-impl Drop for Broker {
-    fn drop(&mut self) {
-        // Dropping a runtime inside another one panics.
-        for runtime in [self.watchdog.take(), self.connections.take()].into_iter().flatten() {
-            runtime.shutdown_background();
-        }
+    /// The broker's counts, as a page for Prometheus.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        crate::metrics::page(&self.gate)
     }
 }
 
@@ -178,21 +149,91 @@ pub async fn run(
     outcome
 }
 
-/// The address, with its port chosen if it was 0, if it can be bound now. rumqttd itself only logs that it cannot.
-fn bindable(address: SocketAddr) -> io::Result<SocketAddr> {
-    TcpListener::bind(address)?.local_addr()
+/// Threads for tasks, which end with them.
+#[derive(Debug, Default)]
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn start(name: String, count: Option<usize>) -> io::Result<Self> {
+        let mut builder = Builder::new_multi_thread();
+        builder.thread_name(name).enable_all();
+        if let Some(count) = count {
+            builder.worker_threads(count);
+        }
+        builder.build().map(|runtime| Self(Some(runtime)))
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.0 {
+            runtime.spawn(task);
+        }
+    }
+
+    /// Sockets belong to the runtime that they are made in.
+    fn enter<T>(&self, make: impl FnOnce() -> T) -> T {
+        let _inside = self.0.as_ref().map(Runtime::enter);
+        make()
+    }
 }
 
-fn threads(name: String, count: Option<usize>) -> io::Result<Runtime> {
-    let mut builder = Builder::new_multi_thread();
-    builder.thread_name(name).enable_all();
-    if let Some(count) = count {
-        builder.worker_threads(count);
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // Dropping a runtime inside another one panics.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
-    builder.build()
 }
 
 /// Every task that ends the broker reports why first, so this is never seen.
 fn unknown_failure() -> Failure {
-    Failure::Listener("for an unknown reason".to_owned())
+    Failure::Router("for an unknown reason".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use rumqttd::protocol::{Packet, Publish};
+
+    use super::*;
+
+    /// Longer than a machine under load takes.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn on_a_free_port() -> BrokerConfig {
+        BrokerConfig { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..BrokerConfig::default() }
+    }
+
+    /// The router panics when the first character of a topic has more than one byte. No client can get it to see one.
+    fn kill_router(broker: &Broker) {
+        broker.gate.intake.submit(&mut vec![Packet::Publish(Publish::new("ü", "", false), None)]);
+    }
+
+    #[tokio::test]
+    async fn the_death_of_one_router_is_reported_and_leaves_the_other_broker_alone() {
+        let dying = Broker::start(on_a_free_port()).await.unwrap();
+        let other = Broker::start(on_a_free_port()).await.unwrap();
+        kill_router(&dying);
+        let failure = tokio::time::timeout(PATIENCE, dying.failed()).await.unwrap();
+        assert!(matches!(failure, Failure::Router(_)), "{failure}");
+        assert_eq!(dying.failed().await, failure, "it stays failed");
+        Probe::new(Arc::clone(&other.gate)).round_trip(PATIENCE).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_watchdog_notices_a_dead_router_without_the_panic_hook() {
+        let gate = Gate::start(&on_a_free_port(), usize::MAX).unwrap();
+        let config = BrokerConfig {
+            watchdog_interval: Duration::from_millis(100),
+            watchdog_deadline: Duration::from_millis(500),
+            ..BrokerConfig::default()
+        };
+        let (ready, is_ready) = oneshot::channel();
+        let watching = tokio::spawn(watchdog::watch(Probe::new(Arc::clone(&gate)), config, ready));
+        is_ready.await.unwrap();
+        gate.intake.submit(&mut vec![Packet::Publish(Publish::new("ü", "", false), None)]);
+        let failure = tokio::time::timeout(PATIENCE, watching).await.unwrap().unwrap();
+        assert!(matches!(failure, Failure::Unresponsive { .. }), "{failure}");
+    }
 }

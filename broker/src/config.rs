@@ -8,8 +8,7 @@ use std::{
 
 use crate::error::ConfigErrors;
 
-/// What ingesters subscribe. Filters at or below it (`fogline/v1/north/+/up/#`) have the large log too; broader ones
-/// (`fogline/v1/#`, as typed to watch along) have a small one.
+/// What ingesters subscribe.
 pub const INGEST_FILTER: &str = "fogline/v1/+/+/up/#";
 
 const KIB: usize = 1024;
@@ -23,6 +22,10 @@ const MAX_PAYLOAD_BYTES: RangeInclusive<usize> = 50 * KIB..=16 * MIB;
 const SEGMENT_BYTES: RangeInclusive<usize> = KIB..=64 * MIB;
 /// With a single segment, a full one is dropped before its subscriber has read it.
 const SEGMENT_COUNT: RangeInclusive<usize> = 2..=1024;
+/// A client must be able to wait for a few of the largest packets.
+const QUEUE_BYTES: RangeInclusive<usize> = 256 * KIB..=4096 * MIB;
+/// Shorter gives up a peer on a bad radio link, longer holds memory for a dead one.
+const WRITE_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
 /// Shorter loads an idle machine, longer finds a dead router late.
 const WATCHDOG_INTERVAL: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(60);
 /// Shorter takes a busy moment for death.
@@ -33,23 +36,32 @@ const WATCHDOG_DEADLINE: RangeInclusive<Duration> = Duration::from_millis(500)..
 pub struct BrokerConfig {
     /// Where to listen: a loopback address. Port 0 takes a free one. Default `127.0.0.1:1883`.
     pub listen: SocketAddr,
-    /// Connections at the same time, 2 to 100,000; one is the watchdog's. Give twice what is expected: reconnecting
-    /// agents hold two for a moment, and at the limit the stock listener fails as a whole. Default 20,000.
+    /// Connections at the same time, and sessions whose clients are away, 2 to 100,000. Default 20,000.
     pub max_connections: usize,
     /// Largest packet accepted, in bytes, 50 KiB to 16 MiB; a client that sends more is disconnected. Default 64 KiB.
     pub max_payload_bytes: usize,
-    /// Size of a segment of a filter's log, in bytes, at least 1 KiB. The log of every filter ever subscribed stays in
-    /// memory: with the defaults about 100 KB for each of 1,000 agents that get short messages equally often. It can be
-    /// twenty times that for an agent that seldom gets one between many to others, because each message keeps the whole
-    /// 10 KiB buffer that it came in with; smaller segments lower both. Default 16 KiB.
+    /// Size of a segment of an inbox's log, in bytes, at least 1 KiB: what the router holds of the messages to one client until its connection has taken them
+    /// over, read or not. Larger ones let publishers run further ahead and take more memory for each client that subscribes. Default 16 KiB.
     pub segment_bytes: usize,
-    /// Segments of a filter's log, at least 2. A subscriber that is behind by more than all but one of them loses the
-    /// oldest messages. Default 2.
+    /// Segments of an inbox's log, at least 2. Publishers may be ahead by all but one of them. Default 2.
     pub segment_count: usize,
-    /// The same as `segment_bytes`, for [`INGEST_FILTER`]. Default 1 MiB.
+    /// The same as `segment_bytes`, for clients that subscribe wildcards above the last level, as ingesters do ([`INGEST_FILTER`]). Default 1 MiB.
     pub ingest_segment_bytes: usize,
-    /// The same as `segment_count`, for [`INGEST_FILTER`]. Default 8.
+    /// The same as `segment_count`, for those clients. Default 8.
     pub ingest_segment_count: usize,
+    /// Most bytes that wait for one client, 256 KiB to 4 GiB. A client that is further behind is disconnected and counted; a session whose
+    /// client is away is ended. Default 8 MiB.
+    pub max_queue_bytes: usize,
+    /// The same for all clients together. Default 256 MiB.
+    pub max_all_queue_bytes: usize,
+    /// Most messages that a client may publish in a second: one that has more is read more slowly. 0 is no limit, the default.
+    pub max_messages_per_second: u32,
+    /// Most bytes that a client may publish in a second, in the same way. 0 is no limit, the default.
+    pub max_bytes_per_second: u32,
+    /// A client that takes nothing for so long while something waits for it is disconnected, 1 s to 600 s. Default 20 s.
+    pub write_timeout: Duration,
+    /// Longest keep-alive of MQTT 5.0 clients, in seconds; those that ask for more are told. 3.1.1 has no way to say so. Default 60.
+    pub max_keep_alive: u16,
     /// Pause between two of the watchdog's round trips, 50 ms to 60 s. Default 3 s.
     pub watchdog_interval: Duration,
     /// The broker has failed when no round trip succeeded for this long, 500 ms to 600 s. Must outlast a storm of
@@ -67,6 +79,12 @@ impl Default for BrokerConfig {
             segment_count: 2,
             ingest_segment_bytes: MIB,
             ingest_segment_count: 8,
+            max_queue_bytes: 8 * MIB,
+            max_all_queue_bytes: 256 * MIB,
+            max_messages_per_second: 0,
+            max_bytes_per_second: 0,
+            write_timeout: Duration::from_secs(20),
+            max_keep_alive: 60,
             watchdog_interval: Duration::from_secs(3),
             watchdog_deadline: Duration::from_secs(30),
         }
@@ -91,6 +109,9 @@ impl BrokerConfig {
             outside("segment_count", &self.segment_count, &SEGMENT_COUNT),
             outside("ingest_segment_bytes", &self.ingest_segment_bytes, &SEGMENT_BYTES),
             outside("ingest_segment_count", &self.ingest_segment_count, &SEGMENT_COUNT),
+            outside("max_queue_bytes", &self.max_queue_bytes, &QUEUE_BYTES),
+            outside("max_all_queue_bytes", &self.max_all_queue_bytes, &QUEUE_BYTES),
+            outside_ms("write_timeout_ms", self.write_timeout, &WRITE_TIMEOUT),
             outside_ms("watchdog_interval_ms", self.watchdog_interval, &WATCHDOG_INTERVAL),
             outside_ms("watchdog_deadline_ms", self.watchdog_deadline, &WATCHDOG_DEADLINE),
         ]

@@ -42,13 +42,10 @@ pub enum Failure {
     /// The router thread panicked: connections are accepted, and never answered.
     #[error("the router died ({0}); the broker must be restarted")]
     Router(String),
-    /// The listener ended, or panics at every new connection.
-    #[error("the listener died ({0}); the broker must be restarted")]
-    Listener(String),
     /// No message made its round trip for longer than the watchdog's deadline.
     #[error(
         "no message made its round trip through the broker for {silent_for:?} (last attempt: {last}): \
-         its router or listener is dead, or connections or open files ran out; the broker must be restarted"
+         its router is dead, or the machine is overloaded; the broker must be restarted"
     )]
     Unresponsive {
         /// Time since the first of the failed attempts.

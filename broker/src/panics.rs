@@ -83,7 +83,6 @@ fn handle(info: &PanicHookInfo<'_>) -> bool {
     let reason = reason(info);
     match role {
         Role::Router => report(&slot, Failure::Router(reason)),
-        Role::Connections if poisons_the_listener(&reason) => report(&slot, Failure::Listener(reason)),
         // Only that one connection is lost, and its client connects again.
         Role::Connections => tracing::error!(reason, "a connection's task panicked"),
     }
@@ -109,16 +108,11 @@ enum Role {
 fn role_and_number(thread_name: &str) -> Option<(Role, usize)> {
     let (role, number) = thread_name.split_once('-')?;
     let role = match role {
-        "router" => Role::Router,
+        "router" | "links" => Role::Router,
         "mqtt" => Role::Connections,
         _ => return None,
     };
     Some((role, number.parse().ok()?))
-}
-
-/// A task that panicked while it held the listener's lock makes every later connection panic with a `PoisonError`.
-fn poisons_the_listener(reason: &str) -> bool {
-    reason.contains("PoisonError")
 }
 
 fn reason(info: &PanicHookInfo<'_>) -> String {

@@ -1,102 +1,78 @@
-//! One round trip of a message through the listener and the router, as any client would make it.
+//! One round trip of a message through the router, by the way that all messages take.
 
 use std::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use rumqttc::{
-    AsyncClient, ClientError, ConnectReturnCode, ConnectionError, Event, EventLoop, MqttOptions, Packet, QoS,
-};
 use tokio::time::error::Elapsed;
 
-/// No agent has this name: theirs have no dot.
-const CLIENT_ID: &str = "fogline.watchdog";
-/// Outside `fogline/v1/`, so that nobody who watches Fogline's topics sees it.
-pub(crate) const TOPIC: &str = "fogline/watchdog";
-/// A message fills a segment of its log, so that the next one replaces it: as long as rumqttd keeps a message, it keeps the
-/// whole 10 KiB buffer of the connection that it came in on, and each message comes in on a connection of its own.
-pub(crate) const MESSAGE_BYTES: usize = 1024;
-/// Room for the subscription and the message, so that handing them over never waits.
-const REQUESTS: usize = 2;
+use crate::{
+    gate::Gate,
+    message::Message,
+    packet::QoS,
+    router::{LinkFailure, Size, copy::Copy, inbox::InboxReader},
+};
 
 /// Why no message came back.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ProbeError {
     #[error("no answer within {0:?}")]
     Timeout(Duration),
-    #[error("{0}")]
-    Connection(#[from] Box<ConnectionError>),
-    #[error("{0}")]
-    Request(#[from] ClientError),
-    #[error("subscription refused")]
-    Refused,
+    #[error(transparent)]
+    Link(#[from] LinkFailure),
+    #[error("the message before has not come back")]
+    Behind,
 }
 
-/// Makes round trips, each on a connection of its own: a poisoned listener still serves those it has.
+/// Makes round trips to an inbox of its own.
 #[derive(Debug)]
 pub(crate) struct Probe {
-    address: SocketAddr,
-    /// Part of the client id: rumqttd's listener fails as a whole when an id that it refused once comes again.
-    refusals: u64,
+    gate: Arc<Gate>,
+    reader: Option<InboxReader>,
     round_trips: u64,
 }
 
 impl Probe {
-    pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, refusals: 0, round_trips: 0 }
+    pub(crate) fn new(gate: Arc<Gate>) -> Self {
+        Self { gate, reader: None, round_trips: 0 }
     }
 
-    /// Connects, subscribes, publishes at QoS 1, and waits for both the acknowledgement and the message.
+    /// Sends a message to the probe's own inbox, and waits for it.
     ///
     /// # Errors
-    /// Whatever kept the message from coming back within `timeout`.
+    /// Whatever kept the message from coming back within `timeout`. The next attempt has an inbox of its own.
     pub(crate) async fn round_trip(&mut self, timeout: Duration) -> Result<(), ProbeError> {
-        self.round_trips += 1;
-        let (client, events) = AsyncClient::new(self.options(), REQUESTS);
-        let outcome = tokio::time::timeout(timeout, exchange(client, events, self.round_trips))
+        let started = Instant::now();
+        let outcome = tokio::time::timeout(timeout, self.exchange())
             .await
             .unwrap_or_else(|_: Elapsed| Err(ProbeError::Timeout(timeout)));
-        if outcome.is_err() {
-            self.refusals += 1;
+        match outcome {
+            Ok(()) => {
+                let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+                self.gate.metrics.round_trip_micros.set(micros);
+            }
+            Err(_) => self.reader = None,
         }
         outcome
     }
 
-    fn options(&self) -> MqttOptions {
-        let id = match self.refusals {
-            0 => CLIENT_ID.to_owned(),
-            n => format!("{CLIENT_ID}-{n}"),
+    async fn exchange(&mut self) -> Result<(), ProbeError> {
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            None => self.reader.insert(self.gate.links.open(Size::Small).await?),
         };
-        let host = match self.address.ip() {
-            IpAddr::V4(ip) => ip.to_string(),
-            IpAddr::V6(ip) => format!("[{ip}]"),
-        };
-        MqttOptions::new(id, host, self.address.port())
-    }
-}
-
-/// Ends by closing the socket, without DISCONNECT: after that packet rumqttd hears of the end twice, and the second
-/// time may drop a connection that took over the number of this one.
-async fn exchange(client: AsyncClient, mut events: EventLoop, number: u64) -> Result<(), ProbeError> {
-    let mut message = vec![0; MESSAGE_BYTES];
-    message[..size_of::<u64>()].copy_from_slice(&number.to_be_bytes());
-    let (mut acknowledged, mut received) = (false, false);
-    while !(acknowledged && received) {
-        match events.poll().await.map_err(Box::new)? {
-            Event::Incoming(Packet::ConnAck(connack)) if connack.code == ConnectReturnCode::Success => {
-                client.try_subscribe(TOPIC, QoS::AtLeastOnce)?;
-            }
-            Event::Incoming(Packet::SubAck(suback)) => {
-                if suback.return_codes.contains(&rumqttc::SubscribeReasonCode::Failure) {
-                    return Err(ProbeError::Refused);
-                }
-                client.try_publish(TOPIC, QoS::AtLeastOnce, false, message.as_slice())?;
-            }
-            Event::Incoming(Packet::PubAck(_)) => acknowledged = true,
-            Event::Incoming(Packet::Publish(publish)) => received |= publish.payload == message,
-            _ => {}
+        self.round_trips += 1;
+        let message = Message::new("watchdog", &[], &self.round_trips.to_be_bytes());
+        if !reader.inbox().reserve(message.size()) {
+            return Err(ProbeError::Behind);
         }
+        let copy = Copy { message: message.clone(), qos: QoS::AtMostOnce, retain: false };
+        self.gate.intake.submit(&mut vec![reader.inbox().address(copy)]);
+        let mut copies = Vec::new();
+        while copies.iter().all(|copy: &Copy| copy.message != message) {
+            reader.read(&mut copies).await?;
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -42,6 +42,24 @@ pub struct Settings {
     /// Segments of the ingesters' log [default: 8]
     #[arg(long, value_name = "COUNT", env = "FOGLINE_BROKER_INGEST_SEGMENT_COUNT")]
     pub ingest_segment_count: Option<usize>,
+    /// Most bytes that wait for one client; one that is further behind is disconnected [default: 8388608]
+    #[arg(long, value_name = "BYTES", env = "FOGLINE_BROKER_MAX_QUEUE_BYTES")]
+    pub max_queue_bytes: Option<usize>,
+    /// Most bytes that wait for all clients together [default: 268435456]
+    #[arg(long, value_name = "BYTES", env = "FOGLINE_BROKER_MAX_ALL_QUEUE_BYTES")]
+    pub max_all_queue_bytes: Option<usize>,
+    /// Most messages that a client may publish in a second; 0 is no limit [default: 0]
+    #[arg(long, value_name = "COUNT", env = "FOGLINE_BROKER_MAX_MESSAGES_PER_SECOND")]
+    pub max_messages_per_second: Option<u32>,
+    /// Most bytes that a client may publish in a second; 0 is no limit [default: 0]
+    #[arg(long, value_name = "BYTES", env = "FOGLINE_BROKER_MAX_BYTES_PER_SECOND")]
+    pub max_bytes_per_second: Option<u32>,
+    /// Disconnect a client that takes nothing for this long [default: 20000]
+    #[arg(long, value_name = "MILLISECONDS", env = "FOGLINE_BROKER_WRITE_TIMEOUT_MS")]
+    pub write_timeout_ms: Option<u64>,
+    /// Longest keep-alive of MQTT 5 clients, which are told [default: 60]
+    #[arg(long, value_name = "SECONDS", env = "FOGLINE_BROKER_MAX_KEEP_ALIVE")]
+    pub max_keep_alive: Option<u16>,
     /// Pause between two checks that a message makes its round trip [default: 3000]
     #[arg(long, value_name = "MILLISECONDS", env = "FOGLINE_BROKER_WATCHDOG_INTERVAL_MS")]
     pub watchdog_interval_ms: Option<u64>,
@@ -91,6 +109,12 @@ impl Settings {
             segment_count: self.segment_count.or(other.segment_count),
             ingest_segment_bytes: self.ingest_segment_bytes.or(other.ingest_segment_bytes),
             ingest_segment_count: self.ingest_segment_count.or(other.ingest_segment_count),
+            max_queue_bytes: self.max_queue_bytes.or(other.max_queue_bytes),
+            max_all_queue_bytes: self.max_all_queue_bytes.or(other.max_all_queue_bytes),
+            max_messages_per_second: self.max_messages_per_second.or(other.max_messages_per_second),
+            max_bytes_per_second: self.max_bytes_per_second.or(other.max_bytes_per_second),
+            write_timeout_ms: self.write_timeout_ms.or(other.write_timeout_ms),
+            max_keep_alive: self.max_keep_alive.or(other.max_keep_alive),
             watchdog_interval_ms: self.watchdog_interval_ms.or(other.watchdog_interval_ms),
             watchdog_deadline_ms: self.watchdog_deadline_ms.or(other.watchdog_deadline_ms),
         }
@@ -105,6 +129,12 @@ impl Settings {
             segment_count: self.segment_count.unwrap_or(base.segment_count),
             ingest_segment_bytes: self.ingest_segment_bytes.unwrap_or(base.ingest_segment_bytes),
             ingest_segment_count: self.ingest_segment_count.unwrap_or(base.ingest_segment_count),
+            max_queue_bytes: self.max_queue_bytes.unwrap_or(base.max_queue_bytes),
+            max_all_queue_bytes: self.max_all_queue_bytes.unwrap_or(base.max_all_queue_bytes),
+            max_messages_per_second: self.max_messages_per_second.unwrap_or(base.max_messages_per_second),
+            max_bytes_per_second: self.max_bytes_per_second.unwrap_or(base.max_bytes_per_second),
+            write_timeout: self.write_timeout_ms.map_or(base.write_timeout, Duration::from_millis),
+            max_keep_alive: self.max_keep_alive.unwrap_or(base.max_keep_alive),
             watchdog_interval: self.watchdog_interval_ms.map_or(base.watchdog_interval, Duration::from_millis),
             watchdog_deadline: self.watchdog_deadline_ms.map_or(base.watchdog_deadline, Duration::from_millis),
         }
@@ -122,6 +152,12 @@ impl From<&BrokerConfig> for Settings {
             segment_count: Some(config.segment_count),
             ingest_segment_bytes: Some(config.ingest_segment_bytes),
             ingest_segment_count: Some(config.ingest_segment_count),
+            max_queue_bytes: Some(config.max_queue_bytes),
+            max_all_queue_bytes: Some(config.max_all_queue_bytes),
+            max_messages_per_second: Some(config.max_messages_per_second),
+            max_bytes_per_second: Some(config.max_bytes_per_second),
+            write_timeout_ms: ms(config.write_timeout),
+            max_keep_alive: Some(config.max_keep_alive),
             watchdog_interval_ms: ms(config.watchdog_interval),
             watchdog_deadline_ms: ms(config.watchdog_deadline),
         }

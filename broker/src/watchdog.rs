@@ -15,7 +15,7 @@ use crate::{
 const READY_DEADLINE: Duration = Duration::from_secs(10);
 /// A round trip on loopback takes a millisecond; this is for a machine that is overloaded, not for a slow network.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The listener binds within milliseconds of its start, so a first refusal is soon out of date.
+/// The router starts within milliseconds, so a first failure is soon out of date.
 const PAUSE_BEFORE_READY: Duration = Duration::from_millis(20);
 /// After a failure the next attempt comes sooner than the interval, so that death is known at the deadline.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);

@@ -2,10 +2,10 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use fogline_broker::{Broker, BrokerConfig, BrokerError, Failure, run};
+use fogline_broker::{Broker, BrokerConfig, BrokerError, run};
 use tokio::{sync::oneshot, time::timeout};
 
-use crate::support::{PATIENCE, client, kill_router, publish};
+use crate::support::{PATIENCE, client, publish};
 
 fn on_a_free_port() -> BrokerConfig {
     BrokerConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..BrokerConfig::default() }
@@ -47,18 +47,6 @@ async fn a_taken_port_is_an_error() {
 async fn bad_settings_are_an_error() {
     let error = Broker::start(BrokerConfig { segment_count: 0, ..on_a_free_port() }).await.unwrap_err();
     assert!(matches!(error, BrokerError::Settings(_)), "{error}");
-}
-
-#[tokio::test]
-async fn the_death_of_one_router_is_reported_and_leaves_the_other_broker_alone() {
-    let dying = Broker::start(on_a_free_port()).await.unwrap();
-    let other = Broker::start(on_a_free_port()).await.unwrap();
-    kill_router(dying.local_addr()).await;
-    let failure = timeout(PATIENCE, dying.failed()).await.unwrap();
-    assert!(matches!(failure, Failure::Router(_)), "{failure}");
-    assert_eq!(dying.failed().await, failure, "it stays failed");
-    let (client, mut events) = client("car-1", other.local_addr());
-    publish(&client, &mut events, "fogline/v1/north/car-1/up/hello", b"{}").await;
 }
 
 #[tokio::test]

@@ -118,13 +118,6 @@ pub(crate) async fn publish(client: &AsyncClient, events: &mut EventLoop, topic:
     until(events, |packet| matches!(packet, Packet::PubAck(_))).await;
 }
 
-/// Connects and publishes one message that kills rumqttd's router: the first character of its topic is not ASCII.
-pub(crate) async fn kill_router(address: SocketAddr) {
-    let (client, mut events) = client("killer", address);
-    client.try_publish("über/x", QoS::AtLeastOnce, false, "x").unwrap();
-    fails(&mut events).await;
-}
-
 /// Polls until the connection fails. Not to be used on a client that the broker serves.
 pub(crate) async fn fails(events: &mut EventLoop) {
     let failure = async { while events.poll().await.is_ok() {} };

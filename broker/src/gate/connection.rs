@@ -1,0 +1,350 @@
+//! A client's connection: one task that reads, writes, and waits for messages, all at the same time.
+
+use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
+
+use bytes::BytesMut;
+use rumqttd::protocol::Packet;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{
+    Gate,
+    limits::{OUTPUT_BYTES, TOPIC_ALIAS_MAXIMUM, WINDOW},
+    receive::Routes,
+    timing::{self, Late, Rate, Watch},
+};
+use crate::{
+    packet::{Connect, Reason, Version, write_disconnect},
+    router::inbox::Inbox,
+    session::{
+        Session, Will,
+        registry::{Handover, Seat},
+        sleep,
+    },
+};
+
+/// Room for the first read; a client that sends more gets more.
+const FIRST_READ: usize = 1024;
+/// Most that is read at once.
+const LARGEST_READ: usize = 64 * 1024;
+/// Longest that the end of a connection may take.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// Most that is read of what a client still sends at the end.
+const UNREAD_BYTES: usize = 1024 * 1024;
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The client said so.
+    Disconnected { with_will: bool },
+    /// The socket was closed or broke.
+    Lost,
+    /// The broker ends it; an MQTT 5.0 client is told why.
+    Refused(Reason),
+    /// Another connection has the client id now, and waits for the session.
+    TakenOver(Handover),
+    /// The broker stops.
+    Stopping,
+}
+
+/// What to do after some packets were processed.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Nothing is left but perhaps a part of a packet.
+    Read,
+    /// More is left: others first.
+    Yield,
+    /// A packet waits for room in an inbox.
+    Wait(Arc<Inbox>),
+}
+
+/// A client, from CONNACK on.
+pub(super) struct Connection {
+    pub(super) gate: Arc<Gate>,
+    pub(super) version: Version,
+    pub(super) seat: Seat,
+    pub(super) session: Session,
+    /// Who retained messages belong to.
+    pub(super) owner: Arc<str>,
+    will: Option<Will>,
+    /// Largest packet that the client takes.
+    pub(super) packet_bytes: usize,
+    /// Most messages in flight to the client.
+    pub(super) window: usize,
+    pub(super) out: BytesMut,
+    /// For the router, after the packets at hand are processed.
+    pub(super) copies: Vec<Packet>,
+    pub(super) routes: Routes,
+    /// Topics that the client has given a number.
+    pub(super) aliases: HashMap<u16, Box<str>>,
+    /// Topics that were given a number for the client, which takes so many.
+    pub(super) given_aliases: HashMap<Box<str>, u16>,
+    pub(super) alias_maximum: u16,
+    pub(super) published: u32,
+    rate: Rate,
+    watch: Watch,
+}
+
+impl Connection {
+    pub(super) fn new(
+        gate: Arc<Gate>,
+        connect: &Connect,
+        keep_alive: u16,
+        (seat, session): (Seat, Session),
+        will: Option<Will>,
+        owner: Arc<str>,
+    ) -> Self {
+        let now = Instant::now();
+        let packet_bytes = usize::try_from(connect.maximum_packet_size).unwrap_or(usize::MAX);
+        Self {
+            version: connect.version,
+            seat,
+            session,
+            owner,
+            will,
+            packet_bytes,
+            window: WINDOW.min(usize::from(connect.receive_maximum)),
+            out: BytesMut::new(),
+            copies: Vec::new(),
+            routes: Routes::default(),
+            aliases: HashMap::new(),
+            given_aliases: HashMap::new(),
+            alias_maximum: connect.topic_alias_maximum.min(TOPIC_ALIAS_MAXIMUM),
+            published: 0,
+            rate: Rate::new(&gate.limits, now),
+            watch: Watch::new(keep_alive, &gate.limits, now),
+            gate,
+        }
+    }
+
+    /// Serves the client until the connection ends, and then does what is to be done for its session and will.
+    pub(super) async fn serve(
+        mut self,
+        mut reader: impl AsyncRead + Unpin,
+        mut writer: impl AsyncWrite + Unpin,
+        input: BytesMut,
+    ) {
+        let end = self.run(&mut reader, &mut writer, input).await;
+        let words = self.last_words(&end);
+        // A newcomer and those who get the will have waited enough.
+        self.finish(end).await;
+        farewell(&mut reader, &mut writer, words).await;
+    }
+
+    /// The client has gone before it was told that it is connected: its session is kept or ended, and no will is published.
+    pub(super) async fn abandon(self) {
+        self.finish(End::Disconnected { with_will: false }).await;
+    }
+
+    async fn run(
+        &mut self,
+        reader: &mut (impl AsyncRead + Unpin),
+        writer: &mut (impl AsyncWrite + Unpin),
+        mut input: BytesMut,
+    ) -> End {
+        let gate = Arc::clone(&self.gate);
+        let mut stopping = pin!(gate.stopping());
+        let mut timer = pin!(sleep_until(self.watch.next(Instant::now())));
+        let mut size = FIRST_READ;
+        // What came with CONNECT.
+        let mut next = Next::Yield;
+        let mut pause: Option<Instant> = None;
+        loop {
+            if matches!(next, Next::Yield) && pause.is_none() && self.out.len() < OUTPUT_BYTES {
+                match self.process(&mut input).await {
+                    Ok(then) => next = then,
+                    Err(end) => return end,
+                }
+                pause = self.charge();
+            }
+            self.deliver();
+            if !self.out.is_empty() {
+                self.watch.waits(Instant::now());
+            }
+            let may_answer = pause.is_none() && self.out.len() < OUTPUT_BYTES;
+            let may_read = may_answer && matches!(next, Next::Read);
+            if may_read {
+                input.reserve(size);
+            }
+            let full = if let Next::Wait(inbox) = &next { Some(Arc::clone(inbox)) } else { None };
+            tokio::select! {
+                handover = self.seat.evicted() => return End::TakenOver(handover),
+                () = &mut stopping => return End::Stopping,
+                written = write(writer, &mut self.out), if !self.out.is_empty() => match written {
+                    Ok(count) => self.wrote(count),
+                    Err(_) => return End::Lost,
+                },
+                received = self.session.receive() => if received.is_err() {
+                    self.gate.metrics.slow_consumers.add(1);
+                    return End::Refused(Reason::QuotaExceeded);
+                },
+                read = reader.read_buf(&mut input), if may_read => match read {
+                    Ok(0) | Err(_) => return End::Lost,
+                    Ok(count) => {
+                        self.heard(count);
+                        size = next_size(size, count);
+                        next = Next::Yield;
+                    }
+                },
+                () = wait_for_room(full), if matches!(next, Next::Wait(_)) => next = Next::Yield,
+                () = tokio::task::yield_now(), if may_answer && matches!(next, Next::Yield) => {}
+                () = pause_until(pause), if pause.is_some() => pause = None,
+                () = &mut timer => {
+                    if let Err(late) = self.watch.check(Instant::now()) {
+                        return self.late(late);
+                    }
+                    self.free(&mut input);
+                    timer.as_mut().reset(self.watch.next(Instant::now()));
+                }
+            }
+            let due = self.watch.next(Instant::now());
+            if due < timer.deadline() {
+                timer.as_mut().reset(due);
+            }
+        }
+    }
+
+    fn heard(&mut self, count: usize) {
+        self.watch.heard(Instant::now());
+        self.gate.metrics.bytes_in.add(count as u64);
+    }
+
+    fn wrote(&mut self, count: usize) {
+        self.watch.wrote(!self.out.is_empty(), Instant::now());
+        self.gate.metrics.bytes_out.add(count as u64);
+    }
+
+    fn late(&self, late: Late) -> End {
+        match late {
+            Late::Silent => End::Refused(Reason::KeepAliveTimeout),
+            Late::Stuck => {
+                self.gate.metrics.slow_consumers.add(1);
+                End::Lost
+            }
+        }
+    }
+
+    /// Counts what was published against the client's rate: until when it is not to be read from.
+    fn charge(&mut self) -> Option<Instant> {
+        let (messages, bytes) = (std::mem::take(&mut self.published), self.routes.take_bytes());
+        if messages == 0 {
+            return None;
+        }
+        self.gate.metrics.messages_in.add(u64::from(messages));
+        let now = Instant::now();
+        let delay = self.rate.charge(messages, bytes, now);
+        (!delay.is_zero()).then(|| now + delay)
+    }
+
+    /// Gives memory back that a burst has taken.
+    fn free(&mut self, input: &mut BytesMut) {
+        if input.is_empty() {
+            *input = BytesMut::new();
+        }
+        if self.out.is_empty() {
+            self.out = BytesMut::new();
+        }
+        self.copies = Vec::new();
+    }
+
+    /// What is left to be written, and why the connection ends, as far as there is a word for it.
+    fn last_words(&mut self, end: &End) -> BytesMut {
+        let reason = match end {
+            End::Disconnected { .. } | End::Lost => None,
+            End::Refused(reason) => {
+                self.gate.metrics.refuse("connection", *reason);
+                Some(*reason)
+            }
+            End::TakenOver(_) => Some(Reason::SessionTakenOver),
+            End::Stopping => Some(Reason::ServerShuttingDown),
+        };
+        if let Some(reason) = reason {
+            tracing::debug!(client_id = ?self.seat.client_id(), reason = reason.label(), "connection ended by the broker");
+            write_disconnect(&mut self.out, self.version, reason);
+        }
+        if matches!(end, End::Lost) { BytesMut::new() } else { std::mem::take(&mut self.out) }
+    }
+
+    /// Publishes the will, and leaves session and client id to whom they belong now.
+    async fn finish(mut self, end: End) {
+        if let End::Lost = end {
+            self.gate.metrics.lost.add(1);
+        }
+        let wanted = !matches!(end, End::Disconnected { with_will: false } | End::Stopping);
+        self.session.will = self.will.take().filter(|_| wanted);
+        let kept = self.session.expiry > 0 && !matches!(end, End::Stopping);
+        if let Some(mut will) = self.session.will.take() {
+            if will.start() || !kept {
+                will.publish(&self.gate).await;
+            } else {
+                self.session.will = Some(will);
+            }
+        }
+        match (end, kept) {
+            (End::TakenOver(handover), true) => drop(handover.send(Some(self.session))),
+            (End::TakenOver(handover), false) => {
+                drop(self.session);
+                drop(handover.send(None));
+            }
+            (_, true) => {
+                tokio::spawn(sleep(self.gate, self.seat, self.session));
+            }
+            (_, false) => {
+                drop(self.session);
+                self.seat.leave(None);
+            }
+        }
+    }
+}
+
+/// Writes the last words, closes, and takes what still comes: a socket that is closed with something unread makes the peer's system throw the
+/// last words away. A client that does not listen any more is not waited for.
+pub(super) async fn farewell(
+    reader: &mut (impl AsyncRead + Unpin),
+    writer: &mut (impl AsyncWrite + Unpin),
+    mut words: BytesMut,
+) {
+    let part = async {
+        writer.write_all_buf(&mut words).await?;
+        writer.shutdown().await?;
+        let mut unread = BytesMut::with_capacity(FIRST_READ);
+        let mut total = 0;
+        while total < UNREAD_BYTES {
+            unread.clear();
+            match reader.read_buf(&mut unread).await? {
+                0 => break,
+                count => total += count,
+            }
+        }
+        std::io::Result::Ok(())
+    };
+    drop(timeout(FAREWELL, part).await);
+}
+
+/// Writes some, and flushes what encryption holds back.
+async fn write(writer: &mut (impl AsyncWrite + Unpin), out: &mut BytesMut) -> std::io::Result<usize> {
+    let count = writer.write_buf(out).await?;
+    if out.is_empty() {
+        writer.flush().await?;
+    }
+    Ok(count)
+}
+
+async fn wait_for_room(full: Option<Arc<Inbox>>) {
+    if let Some(inbox) = full {
+        timing::emptied(&inbox).await;
+    }
+}
+
+async fn pause_until(until: Option<Instant>) {
+    if let Some(until) = until {
+        sleep_until(until).await;
+    }
+}
+
+/// Reads that fill their room get twice as much, up to a bound.
+fn next_size(size: usize, count: usize) -> usize {
+    if count >= size { (size * 2).min(LARGEST_READ) } else { size }
+}

@@ -1,0 +1,127 @@
+//! The gate: all that connections share, and the way of a message from one to the others.
+
+mod connection;
+mod deliver;
+mod fanout;
+mod handshake;
+mod limits;
+pub(crate) mod listener;
+mod receive;
+mod timing;
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::watch;
+
+use crate::{
+    config::BrokerConfig,
+    message::{Deadline, Message},
+    metrics::Metrics,
+    retained::Retained,
+    router::{Links, intake::Intake},
+    session::registry::Registry,
+    subscriptions::Subscriptions,
+};
+
+pub(crate) use limits::Limits;
+
+/// Expired messages are not delivered, so this only frees their memory.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+/// A message that no session published: a will.
+const NO_SESSION: u64 = 0;
+
+/// What all connections of a broker share.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    pub(crate) limits: Limits,
+    pub(crate) links: Links,
+    pub(crate) intake: Intake,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) retained: Retained,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) metrics: Metrics,
+    /// Bytes that wait for clients, of all sessions together.
+    pub(crate) waiting_bytes: AtomicUsize,
+    started: Instant,
+    stop: watch::Sender<bool>,
+}
+
+impl Gate {
+    /// Starts the router; `number` names its thread.
+    ///
+    /// # Errors
+    /// If threads cannot be had.
+    pub(crate) fn start(config: &BrokerConfig, number: usize) -> io::Result<Arc<Self>> {
+        let (links, to_router, from_router) = Links::start(config, number)?;
+        Ok(Arc::new(Self {
+            limits: Limits::new(config),
+            links,
+            intake: Intake::new(to_router, from_router),
+            subscriptions: Subscriptions::default(),
+            retained: Retained::default(),
+            registry: Arc::default(),
+            metrics: Metrics::default(),
+            waiting_bytes: AtomicUsize::new(0),
+            started: Instant::now(),
+            stop: watch::Sender::new(false),
+        }))
+    }
+
+    /// Seconds since the start.
+    pub(crate) fn now(&self) -> Deadline {
+        self.started.elapsed().as_secs()
+    }
+
+    /// Bytes that wait for clients.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Tells all connections to end in order.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Completes when [`Gate::stop`] was called.
+    pub(crate) async fn stopping(&self) {
+        let mut stop = self.stop.subscribe();
+        // The sender lives as long as the gate.
+        drop(stop.wait_for(|stop| *stop).await);
+    }
+
+    /// Frees what has expired, until the gate stops.
+    pub(crate) async fn keep_house(&self) {
+        let mut stopping = std::pin::pin!(self.stopping());
+        loop {
+            tokio::select! {
+                () = &mut stopping => return,
+                () = tokio::time::sleep(HOUSEKEEPING) => self.retained.expire(self.now()),
+            }
+        }
+    }
+
+    /// Keeps a message if it is to be retained, on behalf of `owner`.
+    pub(crate) fn retain(&self, message: &Message, owner: &Arc<str>) {
+        if message.retain && self.retained.put(message.clone(), owner).is_err() {
+            self.metrics.not_retained.add(1);
+        }
+    }
+
+    /// Publishes a message that comes from no connection, and waits until it is with the router.
+    pub(crate) async fn publish(&self, message: Message, owner: &Arc<str>) {
+        self.retain(&message, owner);
+        let route = self.subscriptions.route(message.topic());
+        let mut copies = Vec::new();
+        while let Err(full) = fanout::fan_out(&route, NO_SESSION, &message, &mut copies) {
+            timing::emptied(&full).await;
+        }
+        self.intake.submit(&mut copies);
+    }
+}

@@ -1,0 +1,113 @@
+//! What waits for a client, in order and bounded.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering},
+};
+
+use crate::{
+    gate::Gate,
+    packet::QoS,
+    router::{LinkFailure, copy::Copy},
+};
+
+/// A client is too far behind: what waits for it is more than it may be, or the router failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Overflow;
+
+impl From<LinkFailure> for Overflow {
+    fn from(_: LinkFailure) -> Self {
+        Self
+    }
+}
+
+/// Messages that wait to be sent, and the bytes of those and of what is in flight.
+#[derive(Debug)]
+pub(crate) struct Backlog {
+    gate: Arc<Gate>,
+    /// Retained messages for new subscriptions. They are shared with the store, so they are not counted.
+    replay: VecDeque<Copy>,
+    waiting: VecDeque<Copy>,
+    /// Where the router's copies arrive.
+    incoming: Vec<Copy>,
+    bytes: usize,
+}
+
+impl Backlog {
+    pub(super) fn new(gate: &Arc<Gate>) -> Self {
+        Self {
+            gate: Arc::clone(gate),
+            replay: VecDeque::new(),
+            waiting: VecDeque::new(),
+            incoming: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    pub(super) fn replay(&mut self, copy: Copy) {
+        self.replay.push_back(copy);
+    }
+
+    pub(super) fn incoming(&mut self) -> &mut Vec<Copy> {
+        &mut self.incoming
+    }
+
+    /// Moves what has arrived behind what waits.
+    pub(super) fn take_in(&mut self) -> Result<(), Overflow> {
+        let added: usize = self.incoming.iter().map(Copy::size).sum();
+        self.waiting.extend(self.incoming.drain(..));
+        self.bytes += added;
+        let all = self.gate.waiting_bytes.fetch_add(added, Ordering::Relaxed) + added;
+        let limits = &self.gate.limits;
+        if self.bytes > limits.queue_bytes || all > limits.all_queue_bytes { Err(Overflow) } else { Ok(()) }
+    }
+
+    /// The next message to send.
+    pub(crate) fn peek(&self) -> Option<&Copy> {
+        self.replay.front().or_else(|| self.waiting.front())
+    }
+
+    /// Takes the next message. Its bytes count until [`Backlog::release`] is called for it.
+    pub(crate) fn pop(&mut self) -> Option<Copy> {
+        match self.replay.pop_front() {
+            Some(copy) => {
+                // Released like the others later, so counted from now on.
+                self.count(copy.size());
+                Some(copy)
+            }
+            None => self.waiting.pop_front(),
+        }
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.gate.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// A message of so many bytes is done with.
+    pub(crate) fn release(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        self.gate.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Drops the messages of QoS 0: they are not kept for a client that is away.
+    pub(crate) fn drop_unacknowledged(&mut self) {
+        let (mut kept, mut dropped) = (VecDeque::new(), 0);
+        for copy in self.waiting.drain(..) {
+            if copy.qos == QoS::AtMostOnce {
+                dropped += copy.size();
+            } else {
+                kept.push_back(copy);
+            }
+        }
+        self.waiting = kept;
+        self.replay.retain(|copy| copy.qos != QoS::AtMostOnce);
+        self.release(dropped);
+    }
+}
+
+impl Drop for Backlog {
+    fn drop(&mut self) {
+        self.gate.waiting_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
