@@ -12,6 +12,7 @@
 //!
 //! This crate depends on no other Fogline crate: any MQTT broker can take its place.
 
+pub mod access;
 mod broker;
 mod command;
 mod config;
@@ -29,8 +30,13 @@ mod retained;
 mod router;
 mod session;
 mod settings;
+<<<<<<< HEAD
 mod subscriptions;
 mod topic;
+=======
+mod stock;
+mod user_command;
+>>>>>>> 234b29c (Broker: who may do what)
 mod watchdog;
 
 pub use broker::{Broker, run};
@@ -39,3 +45,4 @@ pub use config::{BrokerConfig, INGEST_FILTER};
 pub use error::{BrokerError, ConfigErrors, Failure};
 pub use logging::{LogArgs, LogError};
 pub use settings::{BrokerArgs, Settings};
+pub use user_command::{AddArgs, BrokerCommand, UserCommand, UsersArg};

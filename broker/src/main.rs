@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use fogline_broker::{BrokerArgs, EXAMPLES, LogArgs, execute};
+use fogline_broker::{BrokerArgs, BrokerCommand, EXAMPLES, LogArgs, execute};
 
 /// Exit status for settings that cannot be used, as clap's own for bad flags.
 const EXIT_USAGE: u8 = 2;
@@ -14,8 +14,10 @@ const EXIT_USAGE: u8 = 2;
 /// readings end to end, so a restart of the broker loses none. Prints one line on standard output when it is ready.
 /// Stops on SIGTERM and SIGINT (Ctrl-C).
 #[derive(Debug, Parser)]
-#[command(name = "fogline-broker", version, after_help = EXAMPLES)]
+#[command(name = "fogline-broker", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 struct Cli {
+    #[command(subcommand)]
+    command: Option<BrokerCommand>,
     #[command(flatten)]
     broker: BrokerArgs,
     #[command(flatten)]
@@ -29,5 +31,8 @@ async fn main() -> ExitCode {
         eprintln!("error: {error}");
         return ExitCode::from(EXIT_USAGE);
     }
-    execute(cli.broker).await
+    match cli.command {
+        Some(command) => command.execute(),
+        None => execute(cli.broker).await,
+    }
 }
