@@ -164,3 +164,34 @@ impl Access {
         Err(LoginRefused::BadCredentials)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{AccessConfig, secret::Secret};
+
+    #[tokio::test]
+    async fn who_is_removed_while_its_password_is_checked_is_not_let_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users");
+        let hash = Secret::of_password(b"right").unwrap().encoded();
+        std::fs::write(&path, format!("anna operator - {hash}\n")).unwrap();
+        let access = Access::open(AccessConfig { users: Some(path.clone()), rules: None }, Anonymous::Refused).unwrap();
+        let request = LoginRequest {
+            address: [192, 0, 2, 1].into(),
+            client_id: "x",
+            user: Some("anna"),
+            password: Some(b"right"),
+            certificate_user: None,
+        };
+        access.login(&request).await.unwrap();
+        let turns = access.0.logins.passwords.take_turns();
+        let removed = async {
+            std::fs::write(&path, "").unwrap();
+            access.reload().unwrap();
+            drop(turns);
+        };
+        let (outcome, ()) = tokio::join!(access.login(&request), removed);
+        assert_eq!(outcome.unwrap_err(), LoginRefused::BadCredentials);
+    }
+}

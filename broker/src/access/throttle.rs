@@ -167,11 +167,13 @@ mod tests {
     fn what_was_right_or_not_looked_at_does_not_count() {
         let (throttle, now) = (Throttle::new(), Instant::now());
         for _ in 0..2 * ADDRESS_BURST {
-            let attempt = throttle.begin(address(1), "anna", now).unwrap();
-            throttle.given_up(attempt, now);
-            let attempt = throttle.begin(address(1), "anna", now).unwrap();
-            throttle.succeeded(attempt, now);
+            throttle.given_up(throttle.begin(address(1), "anna", now).unwrap(), now);
         }
+        for _ in 0..2 * ADDRESS_BURST {
+            throttle.succeeded(throttle.begin(address(1), "ben", now).unwrap(), now);
+        }
+        let tables = throttle.tables();
+        assert!(tables.addresses.debt(address(1), now).is_zero());
     }
 
     #[test]

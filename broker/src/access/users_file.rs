@@ -25,6 +25,9 @@ pub(crate) enum UsersFileError {
         /// What the system says.
         source: io::Error,
     },
+    /// There is no file.
+    #[error("there is no file {path}: name the right one, or add a user to make it", path = _0.display())]
+    Missing(PathBuf),
     /// The file has errors, so it was left as it is.
     #[error("{path} is left as it is, because it has errors: {problems}", path = path.display())]
     Bad {
@@ -41,8 +44,11 @@ pub(crate) enum UsersFileError {
     Unknown(String),
 }
 
-/// The users in the file; none if there is no file.
+/// The users in the file, which has to be there.
 pub(crate) fn read(path: &Path) -> Result<Users, UsersFileError> {
+    if fs::exists(path).is_ok_and(|exists| !exists) {
+        return Err(UsersFileError::Missing(path.to_owned()));
+    }
     parse(path, &text(path)?)
 }
 

@@ -118,6 +118,8 @@ fn what_cannot_be_is_refused_with_the_reason() {
         (&["add", "a", "--role", "admin", "--password-stdin"], "short\n", 2, "8 to 1024"),
         (&["add", "a", "--role", "admin", "--password", "x"], "", 2, "--password"),
         (&["remove", "a"], "", 1, "no user a"),
+        (&["list", "--users", "/nonexistent/users"], "", 1, "there is no file /nonexistent/users"),
+        (&["add", "a", "--role", "admin", "--users", "/nonexistent/users"], "", 1, "/nonexistent/users.lock"),
     ] {
         let output = run(&site, args, stdin);
         let stderr = text(&output.stderr);
@@ -130,7 +132,7 @@ fn what_cannot_be_is_refused_with_the_reason() {
 
 #[test]
 fn settings_in_the_environment_do_not_get_in_the_way() {
-    let site = empty_site();
+    let site = Site::new("", "");
     let mut command = Command::new(env!("CARGO_BIN_EXE_fogline-broker"));
     command.env("FOGLINE_BROKER_LISTEN", "127.0.0.1:1").env("FOGLINE_BROKER_SEGMENT_COUNT", "3");
     let output = command.args(["user", "list", "-v", "--users"]).arg(site.path("users")).output().unwrap();

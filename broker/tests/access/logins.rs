@@ -57,10 +57,17 @@ async fn tokens_and_passwords_are_told_right_from_wrong() {
 async fn what_is_wrong_takes_the_same_time_whoever_it_is() {
     let site = site();
     let access = site.open();
-    for (last, name) in [(1, "nobody"), (2, "lane-1"), (3, "anna"), (4, "old"), (5, "lane-3")] {
+    for (last, name, password) in [
+        (1, "nobody", "wrong"),
+        (2, "lane-1", "wrong"),
+        (3, "anna", "wrong"),
+        (4, "old", "wrong"),
+        (5, "old", "token-old"),
+        (6, "lane-3", "wrong"),
+    ] {
         let start = Instant::now();
         let address = IpAddr::from([198, 51, 100, last]);
-        let refused = access.login(&LoginRequest { address, ..request(name, "wrong", name) }).await.unwrap_err();
+        let refused = access.login(&LoginRequest { address, ..request(name, password, name) }).await.unwrap_err();
         assert_eq!(refused, LoginRefused::BadCredentials);
         let took = start.elapsed();
         assert!(took >= Duration::from_millis(500) && took < Duration::from_millis(510), "{name}: {took:?}");

@@ -218,6 +218,17 @@ async fn ingesters_and_operators_subscribe_what_they_need() {
     assert!(!looker.may_publish("fogline/v1/north/lane-1-north/down/limit") && !looker.may_publish("x"));
 }
 
+#[tokio::test]
+async fn nobody_publishes_to_what_is_no_topic() {
+    let site = Site::new(&users(), "");
+    let boss = login(&site.open(), "boss", "boss").await.unwrap();
+    assert!(boss.may_publish("a/b") && boss.may_receive("a/b") && boss.may_subscribe("a/#"));
+    for topic in ["", "#", "a/+", "a/#", "a\0", "$share/g/a", "$SYS/broker/version"] {
+        assert!(!boss.may_publish(topic), "{topic}");
+    }
+    assert!(boss.may_receive("$SYS/broker/version") && !boss.may_receive("a/+") && !boss.may_receive(""));
+}
+
 /// Bounds the time generously: this is a build without optimisation, beside other tests.
 #[tokio::test]
 async fn a_decision_costs_next_to_nothing() {
