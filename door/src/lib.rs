@@ -1,0 +1,7 @@
+//! How a Fogline program lets connections in.
+//!
+//! - [`tls`]: certificates of the server and of its clients, renewed and revoked without a restart.
+//!
+//! This crate depends on no other Fogline crate, so that the broker, the agent and the ingester can all stand behind it.
+
+pub mod tls;

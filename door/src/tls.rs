@@ -1,0 +1,22 @@
+//! TLS for what listens: certificates from PEM files, taken anew when the files change.
+//!
+//! TLS 1.2 and 1.3 by rustls, with ring. A [`ServerTls`] holds what is in force; [`ServerTls::acceptor`] gives it to one
+//! new connection, and [`ServerTls::watch`] replaces it when a certificate was renewed or a client's was revoked. Files
+//! that cannot be used never replace what is in force.
+//!
+//! What a replacement does not do is end connections that exist: who must go at once is disconnected by the program that
+//! keeps the connections. Sessions are not resumed over a replacement, so a revoked client cannot come back that way.
+
+mod certificate;
+mod clients;
+mod config;
+mod error;
+mod file;
+mod server;
+mod stamp;
+mod subject;
+
+pub use config::{ClientCertificates, TlsConfig};
+pub use error::TlsError;
+pub use server::{ServerTls, WATCH_PERIOD};
+pub use subject::common_name;
