@@ -8,14 +8,15 @@
 //! keeps the connections. Sessions are not resumed over a replacement, so a revoked client cannot come back that way.
 
 mod certificate;
+mod client;
 mod clients;
 mod config;
 mod error;
 mod file;
 mod server;
-mod stamp;
 mod subject;
 
+pub(crate) use client::trust;
 pub use config::{ClientCertificates, TlsConfig};
 pub use error::TlsError;
 pub use server::{ServerTls, WATCH_PERIOD};

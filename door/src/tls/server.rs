@@ -2,8 +2,8 @@
 
 use super::config::TlsConfig;
 use super::error::TlsError;
-use super::stamp::Stamp;
 use super::{certificate, clients};
+use crate::stamp::Stamp;
 use rustls::ServerConfig;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

@@ -8,10 +8,10 @@ use std::time::SystemTime;
 /// Time and length alone would miss a file of the same length that a restore puts in place with its old time, so the
 /// inode and the time of its last change count too where there are any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp(Option<(SystemTime, u64, [u64; 2], [i64; 2])>);
+pub(crate) struct Stamp(Option<(SystemTime, u64, [u64; 2], [i64; 2])>);
 
 impl Stamp {
-    pub(super) fn of(path: &Path) -> Self {
+    pub(crate) fn of(path: &Path) -> Self {
         let marks = std::fs::metadata(path).ok().and_then(|meta| {
             let (inode, changed) = identity(&meta);
             Some((meta.modified().ok()?, meta.len(), inode, changed))

@@ -1,0 +1,131 @@
+//! One question to a server of this machine: what health checks ask.
+
+use crate::tls::TlsError;
+use crate::tls::trust;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// For each step of an answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Health checks have a line.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024;
+/// No token is that long.
+const TOKEN_BYTES_MAX: u64 = 4096;
+
+/// Whom to ask, and with what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// The server.
+    pub address: SocketAddr,
+    /// The path, for example `/readyz`.
+    pub path: String,
+    /// A file that holds a token and nothing else.
+    pub token: Option<PathBuf>,
+    /// Ask over TLS, and trust certificates of the CAs in this PEM file.
+    pub ca: Option<PathBuf>,
+    /// The name in the server's certificate; none: its address.
+    pub name: Option<String>,
+}
+
+impl Ask {
+    /// Without token and TLS.
+    #[must_use]
+    pub fn new(address: SocketAddr, path: impl Into<String>) -> Self {
+        Self { address, path: path.into(), token: None, ca: None, name: None }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskError {
+    /// The file of the token cannot be read.
+    #[error("the token's file {}: {source}", path.display())]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The file of the CA cannot be used.
+    #[error(transparent)]
+    Ca(#[from] TlsError),
+    /// The name cannot be in a certificate.
+    #[error("{0:?} is no name of a server")]
+    Name(String),
+    /// Nobody answers there, or not in this way.
+    #[error("no answer from {address}: {source}")]
+    NoAnswer {
+        /// The server.
+        address: SocketAddr,
+        /// What the operating system or TLS said.
+        source: io::Error,
+    },
+}
+
+/// Asks, and gives status and body. Blocks for some seconds at most when nobody answers.
+///
+/// # Errors
+/// When there is no answer, or a file is wrong.
+pub fn ask(ask: &Ask) -> Result<(u16, String), AskError> {
+    let request = request(ask)?;
+    let no_answer = |source| AskError::NoAnswer { address: ask.address, source };
+    let answer = match &ask.ca {
+        None => connect(ask.address).and_then(|stream| exchange(stream, &request)).map_err(no_answer)?,
+        Some(ca) => {
+            let name = server_name(ask)?;
+            let session =
+                ClientConnection::new(trust(ca)?, name).map_err(|error| no_answer(io::Error::other(error)))?;
+            let stream = connect(ask.address).map_err(no_answer)?;
+            exchange(StreamOwned::new(session, stream), &request).map_err(no_answer)?
+        }
+    };
+    parse(&answer).ok_or_else(|| no_answer(io::Error::new(io::ErrorKind::InvalidData, "it is not HTTP")))
+}
+
+fn request(ask: &Ask) -> Result<String, AskError> {
+    let authorization = match &ask.token {
+        None => String::new(),
+        Some(path) => {
+            let mut token = String::new();
+            std::fs::File::open(path)
+                .and_then(|file| file.take(TOKEN_BYTES_MAX).read_to_string(&mut token))
+                .map_err(|source| AskError::Token { path: path.clone(), source })?;
+            format!("Authorization: Bearer {}\r\n", token.trim())
+        }
+    };
+    // HTTP/1.0: the body comes in one piece and ends with the connection.
+    Ok(format!("GET {} HTTP/1.0\r\nHost: {}\r\n{authorization}\r\n", ask.path, ask.address))
+}
+
+fn server_name(ask: &Ask) -> Result<ServerName<'static>, AskError> {
+    match &ask.name {
+        None => Ok(ServerName::IpAddress(ask.address.ip().into())),
+        Some(name) => ServerName::try_from(name.clone()).map_err(|_| AskError::Name(name.clone())),
+    }
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+fn exchange(mut stream: impl Read + Write, request: &str) -> io::Result<String> {
+    stream.write_all(request.as_bytes())?;
+    stream.flush()?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+fn parse(answer: &str) -> Option<(u16, String)> {
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
+    Some((status, body.to_owned()))
+}
