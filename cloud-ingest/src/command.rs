@@ -2,11 +2,11 @@
 
 use crate::program;
 use crate::settings::IngestArgs;
-use clap::Subcommand;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use clap::{Args, Subcommand};
+use fogline_door::http::{Ask, ask};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Exit status for settings that cannot be used, as clap's own for bad flags.
@@ -22,18 +22,32 @@ pub const EXAMPLES: &str = "Examples:
 
 const HEALTHCHECK_EXAMPLES: &str = "Examples:
   fogline-ingest healthcheck                          exit status 0 when it can, 1 when it cannot
-  fogline-ingest healthcheck --http 127.0.0.1:8081    another one";
+  fogline-ingest healthcheck --http 127.0.0.1:8081    another one
+  fogline-ingest healthcheck --http-token-file token --http-ca ca.pem     one with tokens and HTTPS";
 
 /// What else the program can do.
 #[derive(Debug, Clone, Subcommand)]
 pub enum IngestCommand {
     /// Ask a running ingester whether it can take and store readings
     #[command(after_help = HEALTHCHECK_EXAMPLES)]
-    Healthcheck {
-        /// Its HTTP address
-        #[arg(long, default_value = "127.0.0.1:8080", env = "FOGLINE_INGEST_HTTP")]
-        http: SocketAddr,
-    },
+    Healthcheck(HealthcheckArgs),
+}
+
+/// Which ingester is asked, and how.
+#[derive(Debug, Clone, Args)]
+pub struct HealthcheckArgs {
+    /// Its HTTP address
+    #[arg(long, default_value = "127.0.0.1:8080", env = "FOGLINE_INGEST_HTTP")]
+    pub http: SocketAddr,
+    /// File that holds a token of the role viewer, for one with tokens
+    #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_HTTP_TOKEN_FILE")]
+    pub http_token_file: Option<PathBuf>,
+    /// Ask over HTTPS, and trust the CA in this PEM file
+    #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_HTTP_CA")]
+    pub http_ca: Option<PathBuf>,
+    /// Name in its certificate [default: its address]
+    #[arg(long, value_name = "NAME", env = "FOGLINE_INGEST_HTTP_NAME", requires = "http_ca")]
+    pub http_name: Option<String>,
 }
 
 /// Runs an ingester until SIGTERM or SIGINT, and gives its exit status.
@@ -50,7 +64,7 @@ pub async fn execute(args: IngestArgs) -> ExitCode {
     let (ready, running) = oneshot::channel::<program::Running>();
     let announce = tokio::spawn(async move {
         if let Ok(running) = running.await {
-            println!("fogline-ingest ready, http://{}", running.http);
+            println!("fogline-ingest ready, {}", running.url);
         }
     });
     let ended = program::run(config, fogline_runtime::signals::stop(), ready).await;
@@ -66,27 +80,17 @@ pub async fn execute(args: IngestArgs) -> ExitCode {
 
 /// Asks `/readyz`; prints what is wrong.
 #[must_use]
-pub fn healthcheck(http: SocketAddr) -> ExitCode {
-    match ask(http) {
-        Ok(answer) if answer.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,
-        Ok(answer) => {
-            eprintln!("error: {}", answer.rsplit("\r\n\r\n").next().unwrap_or_default().trim());
+pub fn healthcheck(args: HealthcheckArgs) -> ExitCode {
+    let HealthcheckArgs { http, http_token_file, http_ca, http_name } = args;
+    match ask(&Ask { token: http_token_file, ca: http_ca, name: http_name, ..Ask::new(http, "/readyz") }) {
+        Ok((200, _)) => ExitCode::SUCCESS,
+        Ok((_, answer)) => {
+            eprintln!("error: {}", answer.trim());
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("error: no ingester answers on {http}: {error}");
+            eprintln!("error: {error}; is the ingester running, and does it speak HTTPS?");
             ExitCode::FAILURE
         }
     }
-}
-
-/// One request needs no HTTP client.
-fn ask(http: SocketAddr) -> std::io::Result<String> {
-    let patience = Duration::from_secs(3);
-    let mut stream = TcpStream::connect_timeout(&http, patience)?;
-    stream.set_read_timeout(Some(patience))?;
-    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {http}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.take(64 * 1024).read_to_string(&mut answer)?;
-    Ok(answer)
 }

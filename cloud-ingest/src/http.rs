@@ -1,23 +1,20 @@
-//! Health, metrics and the API, over HTTP on loopback.
+//! Health, metrics and the API, over HTTP. Who may ask is the [door](fogline_door::http)'s matter.
 
 mod agents;
 mod metrics;
 
 use crate::store::query::StoreReader;
-use anyhow::Context;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use fogline_door::http::{Door, DoorError, HttpConfig, Problem, serve as serve_routes};
 use fogline_protocol::node::CloudSnapshot;
 use fogline_runtime::link::LinkMetrics;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 /// What the pages are made from.
 pub(crate) struct Served {
@@ -67,32 +64,23 @@ impl IntoResponse for ApiError {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
-        let body = serde_json::json!({ "status": status.as_u16(), "title": status.canonical_reason(), "detail": self.to_string() });
-        (status, axum::Json(body)).into_response()
+        Problem::new(status, self.to_string()).into_response()
     }
 }
 
-/// Serves on `address`. Gives the address with its port, and the task to abort.
+/// Serves it until the door is stopped or dropped.
 ///
 /// # Errors
-/// When the address cannot be listened on.
-pub(crate) async fn serve(address: SocketAddr, served: Served) -> anyhow::Result<(SocketAddr, JoinHandle<()>)> {
-    let listener = TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}: stop what uses it, or choose another address with --http")
-    })?;
-    let address = listener.local_addr()?;
+/// When others can reach the address and there are no tokens, when it cannot be listened on, and when tokens, certificate
+/// or key cannot be used.
+pub(crate) async fn serve(config: HttpConfig, served: Served) -> Result<Door, DoorError> {
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics::page))
         .route("/api/v1/agents", get(agents::page))
         .with_state(Arc::new(served));
-    let server = tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, routes).await {
-            tracing::error!(%error, "the HTTP server ended");
-        }
-    });
-    Ok((address, server))
+    serve_routes(config, routes).await
 }
 
 /// Whether readings can be taken and stored now, and if not, why.

@@ -30,6 +30,6 @@ async fn main() -> ExitCode {
     }
     match cli.command {
         None => execute(cli.ingest).await,
-        Some(IngestCommand::Healthcheck { http }) => healthcheck(http),
+        Some(IngestCommand::Healthcheck(args)) => healthcheck(args),
     }
 }

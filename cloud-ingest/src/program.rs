@@ -13,7 +13,6 @@ use fogline_runtime::clock::{Clock, entropy, wall};
 use fogline_runtime::driver::drive;
 use fogline_runtime::link::{Link, LinkConfig, LinkMetrics};
 use std::future::Future;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -31,8 +30,8 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 /// What a running ingester can be asked for.
 #[derive(Debug, Clone)]
 pub struct Running {
-    /// Where health, metrics and API are served.
-    pub http: SocketAddr,
+    /// Where health, metrics and API are served, `http://ADDRESS:PORT` or `https://ADDRESS:PORT`.
+    pub url: String,
     /// The database or the state, for readers.
     pub database: PathBuf,
     /// The node, some ten times a second.
@@ -76,10 +75,10 @@ pub async fn run(
     let metrics = link.clone();
     let link_metrics = move || -> LinkMetrics { metrics.metrics() };
     let served = Served::new(database.clone(), watched.clone(), Box::new(link_metrics));
-    let (address, server) = http::serve(config.http, served).await?;
+    let door = http::serve(config.http, served).await?;
     // Nobody may be waiting to hear it.
-    ready.send(Running { http: address, database, snapshots: watched }).ok();
-    tracing::info!(name = %config.name, http = %address, store = ?config.store, "ingester started");
+    ready.send(Running { url: door.url(), database, snapshots: watched }).ok();
+    tracing::info!(name = %config.name, http = %door.address, store = ?config.store, "ingester started");
 
     let mut shell = IngestShell {
         link,
@@ -94,7 +93,7 @@ pub async fn run(
         journal: Journal::default(),
     };
     drive(&mut node, &mut shell, &clock, shutdown).await;
-    server.abort();
+    door.stop().await;
     stop(shell).await
 }
 

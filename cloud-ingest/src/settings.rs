@@ -4,14 +4,23 @@
 
 use crate::store::Synchronous;
 use clap::{Args, ValueEnum};
+use fogline_door::http::HttpConfig;
 use fogline_protocol::ids::Name;
 use fogline_protocol::usecase::LimitRule;
 use fogline_runtime::link::BrokerAddress;
 use fogline_runtime::settings::{SettingsError, read_file};
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// Where the ingester serves HTTP unless it is told otherwise.
+const HTTP_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+fogline_door::http_settings!(
+    /// Where health, metrics and API are served, and to whom.
+    pub struct HttpSettings, prefix = "FOGLINE_INGEST", what = "health, metrics and API", default = "127.0.0.1:8080"
+);
 
 /// Where readings go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
@@ -60,9 +69,10 @@ pub struct Settings {
     /// File that holds InfluxDB's token [default: what FOGLINE_INGEST_INFLUXDB_TOKEN holds, or no token]
     #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_INFLUXDB_TOKEN_FILE")]
     pub influxdb_token_file: Option<PathBuf>,
-    /// Address of health, metrics and API, loopback only; port 0 takes a free one [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS:PORT", env = "FOGLINE_INGEST_HTTP")]
-    pub http: Option<SocketAddr>,
+    /// Where health, metrics and API are served, and to whom.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub http: HttpSettings,
     /// Most readings held between the network and the store [default: 32]
     #[arg(long, value_name = "MIB", env = "FOGLINE_INGEST_MEMORY_MIB")]
     pub memory_mib: Option<u64>,
@@ -127,8 +137,8 @@ pub struct IngestConfig {
     pub synchronous: Synchronous,
     /// Where InfluxDB is; only for that store.
     pub influxdb: Option<InfluxSettings>,
-    /// Where health, metrics and API are served: a loopback address.
-    pub http: SocketAddr,
+    /// Where health, metrics and API are served, and to whom.
+    pub http: HttpConfig,
     /// Most bytes of readings between the network and the store, 1 MiB to 1 GiB.
     pub memory_bytes: u64,
     /// Bytes that all agents together may have unacknowledged, 64 KiB to 1 GiB.
@@ -205,7 +215,7 @@ impl Settings {
             store,
             synchronous: synchronous(self.synchronous.as_deref(), problems),
             influxdb,
-            http: http(self.http, problems),
+            http: self.http.checked(HTTP_DEFAULT, problems),
             memory_bytes,
             credit_bytes,
             grace,
@@ -234,14 +244,6 @@ fn synchronous(given: Option<&str>, problems: &mut Vec<String>) -> Synchronous {
             Synchronous::Full
         }
     }
-}
-
-fn http(given: Option<SocketAddr>, problems: &mut Vec<String>) -> SocketAddr {
-    let address = given.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
-    if !address.ip().is_loopback() {
-        problems.push(format!("http: {address} is open to others, and nothing here asks who they are: use 127.0.0.1"));
-    }
-    address
 }
 
 fn influxdb(
@@ -296,7 +298,7 @@ mod tests {
     fn the_defaults_are_complete() {
         let config = resolve(Settings::default()).unwrap();
         assert_eq!(config.name.as_str(), "ingest-1");
-        assert_eq!(config.http.port(), 8080);
+        assert_eq!(config.http, HttpConfig::new("127.0.0.1:8080".parse().unwrap()));
         assert_eq!((config.memory_bytes, config.credit_bytes), (32 << 20, 6 << 20));
     }
 
@@ -305,7 +307,7 @@ mod tests {
         let problems = resolve(Settings {
             name: Some("A/b".into()),
             store: Some(StoreKind::Influxdb),
-            http: Some("0.0.0.0:80".parse().unwrap()),
+            http: HttpSettings { http: Some("0.0.0.0:80".parse().unwrap()), ..HttpSettings::default() },
             memory_mib: Some(0),
             limit_min_kmh: Some(65.0),
             synchronous: Some("off".into()),
@@ -317,6 +319,20 @@ mod tests {
             assert!(problems.iter().any(|problem| problem.starts_with(key)), "{key}: {problems:?}");
         }
         assert_eq!(problems.len(), 7);
+    }
+
+    #[test]
+    fn a_file_has_the_keys_of_http_and_no_unknown_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ingest.toml");
+        let resolve = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            IngestArgs { settings: Settings::default(), config: Some(path.clone()) }.resolve()
+        };
+        let config = resolve("name = \"a\"\nhttp = \"0.0.0.0:80\"\nhttp_tokens = \"tokens\"\n").unwrap();
+        assert_eq!((config.http.address.port(), config.http.tokens), (80, Some("tokens".into())));
+        assert!(resolve("http_token = \"tokens\"\n").unwrap_err().problems()[0].contains("http_token"));
+        assert!(resolve("http = 80\n").unwrap_err().problems()[0].contains("http"));
     }
 
     #[test]

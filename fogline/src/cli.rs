@@ -5,6 +5,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use fogline_agent::command::AgentCommand;
 use fogline_broker::BrokerArgs;
+use fogline_door::http::TokenCommand;
 use fogline_ingest::command::IngestCommand;
 use fogline_ingest::settings::IngestArgs;
 use fogline_runtime::logging::LogArgs;
@@ -75,6 +76,12 @@ enum Command {
     /// Run an agent, or look at its queue
     #[command(after_help = renamed(fogline_agent::command::EXAMPLES))]
     Agent(AgentCli),
+    /// Make, remove and list the tokens that let people and programs in over HTTP
+    #[command(after_help = fogline_door::http::EXAMPLES)]
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
     /// Print the completions of a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
@@ -132,14 +139,15 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             runtime.block_on(bench::execute(args))
         }
         Command::Broker(args) => single()?.block_on(fogline_broker::execute(args)),
-        Command::Ingest(IngestCli { command: Some(IngestCommand::Healthcheck { http }), .. }) => {
-            fogline_ingest::command::healthcheck(http)
+        Command::Ingest(IngestCli { command: Some(IngestCommand::Healthcheck(args)), .. }) => {
+            fogline_ingest::command::healthcheck(args)
         }
         Command::Ingest(IngestCli { command: None, ingest }) => {
             let runtime = Builder::new_multi_thread().worker_threads(INGEST_THREADS).enable_all().build()?;
             runtime.block_on(fogline_ingest::command::execute(ingest))
         }
         Command::Agent(AgentCli { command }) => single()?.block_on(fogline_agent::command::execute(command)),
+        Command::Token { command } => fogline_door::http::execute(command),
         Command::Completions { shell } => completions(shell)?,
     })
 }
@@ -189,6 +197,9 @@ mod tests {
             "fogline ingest healthcheck",
             "fogline agent run --name a --source simulate",
             "fogline agent status --name a --json",
+            "fogline token add grafana --role viewer --tokens tokens",
+            "fogline token remove grafana --tokens tokens",
+            "fogline token list --tokens tokens",
             "fogline completions zsh",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));

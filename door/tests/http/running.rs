@@ -45,11 +45,18 @@ async fn a_stop_lets_answers_end_and_takes_no_more() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_does_not_wait_for_ever() {
-    let server = Server::open().await;
-    let mut stream = server.connect().await;
-    stream.write_all(b"GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let reached = Arc::new(Notify::new());
+    let reach = Arc::clone(&reached);
+    let page = get(|| async move {
+        reach.notify_one();
+        std::future::pending::<&str>().await
+    });
+    let door = serve(HttpConfig::new(any_port()), Router::new().route("/wait", page)).await.unwrap();
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    stream.write_all(REQUEST).await.unwrap();
+    reached.notified().await;
     let began = tokio::time::Instant::now();
-    server.door.stop().await;
+    door.stop().await;
     assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     assert_eq!(hear(&mut stream).await, "");
 }

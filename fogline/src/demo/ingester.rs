@@ -4,7 +4,7 @@ use super::part::{Part, ready};
 use crate::store_file::ByAgent;
 use anyhow::Context;
 use fogline_ingest::program::{self, Running};
-use fogline_ingest::settings::{IngestArgs, IngestConfig, Settings};
+use fogline_ingest::settings::{HttpSettings, IngestArgs, IngestConfig, Settings};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -27,7 +27,7 @@ impl Ingester {
         let settings = Settings {
             brokers: vec![broker.to_string()],
             data_dir: Some(data_dir.join("ingest")),
-            http: Some(http),
+            http: HttpSettings { http: Some(http), ..HttpSettings::default() },
             ..Settings::default()
         };
         let config = IngestArgs { settings, config: None }.resolve()?;

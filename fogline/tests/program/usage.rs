@@ -12,6 +12,7 @@ async fn every_command_has_help_with_examples() {
         &["broker", "--help"],
         &["ingest", "--help"],
         &["agent", "--help"],
+        &["token", "--help"],
         &["completions", "--help"],
     ] {
         let (lines, status) = Program::start(words).end().await;
@@ -59,4 +60,22 @@ fn a_data_directory_that_cannot_be_made_is_a_failure_that_names_it() {
         assert_eq!(output.status.code(), Some(1), "{words:?}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("/dev/null/x"), "{output:?}");
     }
+}
+
+#[test]
+fn a_token_is_printed_once_and_only_its_digest_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens");
+    let run = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fogline"));
+        let output = command.arg("token").args(words).arg("--tokens").arg(&tokens).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, token) = run(&["add", "grafana", "--role", "viewer"]);
+    assert_eq!((code, token.lines().count()), (Some(0), 1), "{token}");
+    assert!(!std::fs::read_to_string(&tokens).unwrap().contains(token.trim()));
+    assert_eq!(run(&["add", "grafana", "--role", "viewer"]), (Some(1), String::new()));
+    assert_eq!(run(&["list"]), (Some(0), "grafana viewer\n".to_owned()));
+    assert_eq!(run(&["remove", "grafana"]), (Some(0), String::new()));
+    assert_eq!(run(&["list"]), (Some(0), String::new()));
 }

@@ -22,7 +22,7 @@ const HEAD: &str = "# Tokens of HTTP: NAME ROLE SHA256. Made and removed with `f
 pub enum TokenFileError {
     /// It cannot be read: make it with the first token, or let this program's user read it.
     #[error(
-        "the tokens {}: {source}; make the first with `fogline token add NAME --role viewer --tokens FILE`, and let this \
+        "the file of tokens {}: {source}; make the first with `fogline token add NAME --role viewer --tokens FILE`, and let this \
          program's user read the file", path.display()
     )]
     Read {
@@ -32,13 +32,13 @@ pub enum TokenFileError {
         source: io::Error,
     },
     /// It is larger than any file of tokens, or has more tokens.
-    #[error("the tokens {}: more than {TOKENS_MAX} tokens or {FILE_BYTES_MAX} bytes; remove some", path.display())]
+    #[error("the file of tokens {}: more than {TOKENS_MAX} tokens or {FILE_BYTES_MAX} bytes; remove some", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
     },
     /// A line is none.
-    #[error("the tokens {}, line {line}: {fault}; correct the line or remove it", path.display())]
+    #[error("the file of tokens {}, line {line}: {fault}; correct the line or remove it", path.display())]
     Line {
         /// The file.
         path: PathBuf,
@@ -48,7 +48,7 @@ pub enum TokenFileError {
         fault: &'static str,
     },
     /// Two lines have the same name.
-    #[error("the tokens {}: {name} is there twice; remove one of them", path.display())]
+    #[error("the file of tokens {}: {name} is there twice; remove one of them", path.display())]
     Twice {
         /// The file.
         path: PathBuf,
@@ -59,7 +59,7 @@ pub enum TokenFileError {
     #[error("{0:?} is no name: use 1 to 63 of a-z, 0-9, - and _, the first a letter or digit")]
     Name(String),
     /// There is a token of this name: remove it first, or choose another name.
-    #[error("the tokens {}: {name} is there already; remove it first, or choose another name", path.display())]
+    #[error("the file of tokens {}: {name} is there already; remove it first, or choose another name", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
@@ -67,7 +67,7 @@ pub enum TokenFileError {
         name: String,
     },
     /// There is no token of this name.
-    #[error("the tokens {}: there is no {name}; see `fogline token list`", path.display())]
+    #[error("the file of tokens {}: there is no {name}; see `fogline token list`", path.display())]
     Unknown {
         /// The file.
         path: PathBuf,
@@ -75,7 +75,7 @@ pub enum TokenFileError {
         name: String,
     },
     /// It cannot be written.
-    #[error("the tokens {}: cannot be written: {source}", path.display())]
+    #[error("the file of tokens {}: cannot be written: {source}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
