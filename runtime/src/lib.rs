@@ -9,5 +9,6 @@ pub mod driver;
 pub mod link;
 pub mod logging;
 pub mod outbox;
+pub mod secret;
 pub mod settings;
 pub mod signals;

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use rumqttc::valid_filter;
 
-use super::address::BrokerAddress;
+use super::address::{BrokerAddress, Transport};
 use super::publish::min_outgoing_bytes;
+use super::security::LinkSecurity;
+use super::tls::TlsFileError;
 
 /// Most publishes that may be unacknowledged. A rumqttd router that holds 100 unacknowledged messages for a client withholds
 /// PINGRESP and PUBACK from it, so nobody should come near that number; the packet ids of a SUBSCRIBE count too.
@@ -19,6 +21,9 @@ const MAX_BROKERS: usize = 16;
 
 /// Longest client id: agents' names have at most 63 bytes, and the CONNECT must fit into the smallest packet limit.
 const MAX_CLIENT_ID_BYTES: usize = 255;
+
+/// Bytes of a CONNECT beside client id, will, user name and password, rounded up.
+const CONNECT_OVERHEAD_BYTES: usize = 32;
 
 /// Smallest packet limit: below it a CONNECT with its will does not fit.
 const MIN_PACKET_BYTES: usize = 1024;
@@ -53,6 +58,8 @@ pub struct LinkConfig {
     pub incoming_bytes: usize,
     /// How long a PUBACK or SUBACK may take before the connection is given up, at least 100 ms. Default 20 s.
     pub ack_timeout: Duration,
+    /// Whom the link trusts, and what it shows. Default: the system's roots, and nothing.
+    pub security: LinkSecurity,
     /// Seed of the jitter between attempts to connect.
     pub seed: u64,
 }
@@ -63,6 +70,9 @@ pub enum LinkError {
     /// A value of the configuration cannot be; the text says which, and what would do.
     #[error("link configuration: {0}")]
     Config(String),
+    /// A file of the TLS settings cannot be used.
+    #[error("TLS: {0}")]
+    TlsFile(#[from] TlsFileError),
     /// `Link::start` was called outside a Tokio runtime.
     #[error("a link must be started inside a Tokio runtime")]
     NoRuntime,
@@ -82,12 +92,36 @@ impl LinkConfig {
             outgoing_bytes: 2 * 1024 * 1024,
             incoming_bytes: 4 * 1024 * 1024,
             ack_timeout: Duration::from_secs(20),
+            security: LinkSecurity::default(),
             seed,
         }
     }
 
     pub(super) fn validate(&self) -> Result<(), LinkError> {
-        self.faults().next().map_or(Ok(()), |fault| Err(LinkError::Config(fault)))
+        if let Some(fault) = self.faults().next() {
+            return Err(LinkError::Config(fault));
+        }
+        if self.brokers.iter().any(|broker| broker.transport == Transport::Tls) {
+            self.security.client_config()?;
+        }
+        Ok(())
+    }
+
+    /// Once at start, where whoever set it up still looks.
+    pub(super) fn warn_of_exposure(&self) {
+        for broker in self.security.exposed(&self.brokers) {
+            tracing::warn!(%broker, "THE PASSWORD IS SENT IN THE CLEAR to this broker: use mqtts://, or a broker on this machine");
+        }
+    }
+
+    /// Room for a last will in a CONNECT, in bytes.
+    pub(super) fn will_room(&self) -> usize {
+        self.max_packet_bytes.saturating_sub(self.connect_bytes())
+    }
+
+    /// Bytes of a CONNECT without a will.
+    fn connect_bytes(&self) -> usize {
+        self.client_id.len() + self.security.connect_bytes() + CONNECT_OVERHEAD_BYTES
     }
 
     fn faults(&self) -> impl Iterator<Item = String> {
@@ -126,9 +160,13 @@ impl LinkConfig {
                 format!("incoming_bytes must be at least {smallest_queue}, to hold the largest packet"),
             ),
             (self.ack_timeout < Duration::from_millis(100), "ack_timeout must be at least 100 ms".to_owned()),
+            (
+                self.connect_bytes() > self.max_packet_bytes,
+                "user name and password do not fit into one packet of max_packet_bytes".to_owned(),
+            ),
         ];
         let fixed = checks.into_iter().filter_map(|(bad, fault)| bad.then_some(fault));
-        fixed.chain(self.filter_faults())
+        fixed.chain(self.filter_faults()).chain(self.security.faults())
     }
 
     fn filter_faults(&self) -> impl Iterator<Item = String> {
@@ -144,6 +182,7 @@ impl LinkConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     fn valid() -> LinkConfig {
         LinkConfig::new(vec!["localhost:1883".parse().unwrap()], "agent", 1)
@@ -157,7 +196,7 @@ mod tests {
     #[test]
     fn each_value_out_of_range_is_named() {
         type Change = fn(&mut LinkConfig);
-        let cases: [(&str, Change); 13] = [
+        let cases: [(&str, Change); 15] = [
             ("brokers", |c| c.brokers.clear()),
             ("client_id", |c| c.client_id.clear()),
             ("subscriptions", |c| c.subscriptions = vec!["a".to_owned(); 65]),
@@ -171,6 +210,12 @@ mod tests {
             ("outgoing_bytes", |c| c.outgoing_bytes = c.max_packet_bytes),
             ("incoming_bytes", |c| c.incoming_bytes = c.max_packet_bytes),
             ("ack_timeout", |c| c.ack_timeout = Duration::ZERO),
+            ("user name", |c| c.security.user = Some(String::new())),
+            ("one packet", |c| {
+                c.max_packet_bytes = 1024;
+                c.security.user = Some("me".to_owned());
+                c.security.password = Some(Secret::new("x".repeat(1024)).unwrap());
+            }),
         ];
         for (name, change) in cases {
             let mut config = valid();
@@ -180,5 +225,15 @@ mod tests {
             };
             assert!(text.contains(name), "{name}: {text}");
         }
+    }
+
+    #[test]
+    fn files_count_for_tls_only() {
+        let mut config = valid();
+        config.security.ca = Some("/no/such/ca.pem".into());
+        assert_eq!(config.validate(), Ok(()));
+        config.brokers.push("mqtts://localhost".parse().unwrap());
+        let error = config.validate().unwrap_err();
+        assert!(matches!(error, LinkError::TlsFile(_)) && error.to_string().contains("/no/such/ca.pem"), "{error}");
     }
 }

@@ -4,7 +4,9 @@
 //! so that it can keep it: a message handed to [`LinkHandle::publish`] was either refused, or sent once, or is forgotten with the
 //! connection. The owner learns of every connection and its end ([`LinkEvent`]), and resends what the far end has not answered.
 //!
-//! Every wait is bounded: connect and CONNACK (5 s), SUBACK and PUBACK ([`LinkConfig::ack_timeout`]), a silent broker (twice the
+//! A broker is reached over plain TCP or over TLS ([`Transport`]); whom the link trusts and what it shows is its [`LinkSecurity`].
+//!
+//! Every wait is bounded: connect, TLS and CONNACK (5 s), SUBACK and PUBACK ([`LinkConfig::ack_timeout`]), a silent broker (twice the
 //! keep-alive), the wait before the next attempt (30 s), closing (the caller's deadline). Every queue is bounded in bytes.
 
 mod address;
@@ -16,8 +18,11 @@ mod handle;
 mod inflight;
 mod metrics;
 mod publish;
+mod refusal;
+mod security;
 mod session;
 mod supervisor;
+mod tls;
 
 use std::sync::Arc;
 
@@ -28,12 +33,14 @@ use handle::Shared;
 use session::Context;
 use supervisor::Supervisor;
 
-pub use address::{AddressError, BrokerAddress};
+pub use address::{AddressError, BrokerAddress, Transport};
 pub use config::{LinkConfig, LinkError, MAX_INFLIGHT};
 pub use events::{LinkEvent, LinkEvents};
 pub use handle::LinkHandle;
 pub use metrics::LinkMetrics;
 pub use publish::{Publish, PublishError};
+pub use security::{ClientCertificate, LinkSecurity};
+pub use tls::TlsFileError;
 
 /// Starts links.
 #[derive(Debug)]
@@ -47,12 +54,14 @@ impl Link {
     /// not fit into a packet makes the attempt fail.
     ///
     /// # Errors
-    /// [`LinkError::Config`] for a value that cannot be, [`LinkError::NoRuntime`] outside a Tokio runtime.
+    /// [`LinkError::Config`] for a value that cannot be, [`LinkError::TlsFile`] for a file of the TLS settings that cannot be used
+    /// now (later it makes an attempt fail), [`LinkError::NoRuntime`] outside a Tokio runtime.
     pub fn start(
         config: LinkConfig,
         will: impl FnMut(u64) -> Option<Publish> + Send + 'static,
     ) -> Result<(LinkHandle, LinkEvents), LinkError> {
         config.validate()?;
+        config.warn_of_exposure();
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| LinkError::NoRuntime)?;
         let incoming = Arc::new(Budget::new(config.incoming_bytes));
         let outgoing = Budget::new(config.outgoing_bytes);

@@ -18,6 +18,7 @@ use super::events::{EventSender, LinkEvent};
 use super::handle::{Command, Shared};
 use super::inflight::{Inflight, Token};
 use super::publish::Publish;
+use super::refusal::explain;
 
 /// How long the broker may take to close the connection after our DISCONNECT. Closing it ourselves with unread data would
 /// reset it, and the broker might then miss the DISCONNECT and publish the last will.
@@ -114,7 +115,7 @@ impl<'a> Session<'a> {
             match polled {
                 Ok(event) => self.handle(event, eventloop)?,
                 Err(_) if matches!(self.phase, Phase::Left { .. }) => return Err(End::Closed),
-                Err(error) => return Err(End::Failed(error.to_string())),
+                Err(error) => return Err(End::Failed(explain(&error))),
             }
         }
     }

@@ -3,24 +3,26 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use rumqttc::{AsyncClient, EventLoop, LastWill, MqttOptions, NetworkOptions, QoS};
+use rumqttc::{AsyncClient, EventLoop, LastWill, MqttOptions, NetworkOptions, QoS, TlsConfiguration};
 
+use super::address::{BrokerAddress, Transport};
 use super::backoff::Backoff;
 use super::handle::Command;
 use super::publish::Publish;
 use super::session::{Context, End, Session};
+use crate::secret::Secret;
 
 /// Requests that rumqttc may hold. More would be resent past its own window after a reconnect, and lost.
 const REQUEST_CAPACITY: usize = 1;
 
-/// Bound of TCP connect and CONNACK together. Short, because the next broker of the list is waiting.
+/// Bound of TCP connect, TLS and CONNACK together. Short, because the next broker of the list is waiting.
 const CONNECT_TIMEOUT_SECS: u64 = 5;
 
 /// A session that lasted this long was stable, and the next waits start short again.
 const STABLE: Duration = Duration::from_secs(10);
 
-/// Bytes of a CONNECT beside client id and will, rounded up.
-const CONNECT_OVERHEAD_BYTES: usize = 32;
+/// Bound of reading the certificate files: they may be on a network's disk.
+const FILES_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// MQTT writes the length of a will's payload in 16 bits.
 const MAX_WILL_BYTES: usize = 65_535;
@@ -60,27 +62,49 @@ impl<W: FnMut(u64) -> Option<Publish> + Send> Supervisor<W> {
     }
 
     async fn connect(&mut self, broker: usize, connection: u64) -> (End, Duration) {
-        let options = match self.options(broker, connection) {
+        let tls = match self.transport(broker).await {
+            Ok(tls) => tls,
+            Err(reason) => return (End::Failed(reason), Duration::ZERO),
+        };
+        let mut options = match self.options(broker, connection) {
             Ok(options) => options,
             Err(reason) => return (End::Failed(reason), Duration::ZERO),
         };
+        options.set_transport(tls);
         let (client, eventloop) = client(options);
         Session::new(&mut self.context, client, broker, connection).run(eventloop).await
+    }
+
+    /// How to reach the broker, with certificates as their files are now: a renewed one counts without a restart.
+    async fn transport(&mut self, broker: usize) -> Result<rumqttc::Transport, String> {
+        if self.context.config.brokers[broker].transport == Transport::Tcp {
+            return Ok(rumqttc::Transport::Tcp);
+        }
+        let security = self.context.config.security.clone();
+        let reading = tokio::task::spawn_blocking(move || security.client_config());
+        let read = tokio::time::timeout(FILES_TIMEOUT, reading).await;
+        let read = read.map_err(|_| format!("certificate files not read within {FILES_TIMEOUT:?}"))?;
+        let config = read.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        Ok(rumqttc::Transport::tls_with_config(TlsConfiguration::Rustls(config)))
     }
 
     fn options(&mut self, broker: usize, connection: u64) -> Result<MqttOptions, String> {
         let will = (self.will)(connection);
         let config = &self.context.config;
         let address = &config.brokers[broker];
-        let mut options = MqttOptions::new(config.client_id.as_str(), address.host.as_str(), address.port);
+        let mut options = MqttOptions::new(config.client_id.as_str(), host(address), address.port);
         options
             .set_keep_alive(config.keep_alive)
             .set_clean_session(true)
             .set_inflight(config.inflight)
             .set_max_packet_size(config.max_packet_bytes, config.max_packet_bytes);
+        if let Some(user) = &config.security.user {
+            // rumqttc leaves an empty password out of the CONNECT.
+            let password = config.security.password.as_ref().map_or("", Secret::expose);
+            options.set_credentials(user, password);
+        }
         if let Some(will) = will {
-            let room = config.max_packet_bytes.saturating_sub(config.client_id.len() + CONNECT_OVERHEAD_BYTES);
-            will.check(room).map_err(|error| format!("last will: {error}"))?;
+            will.check(config.will_room()).map_err(|error| format!("last will: {error}"))?;
             if will.payload.len() > MAX_WILL_BYTES {
                 return Err(format!("last will: a payload over {MAX_WILL_BYTES} bytes"));
             }
@@ -108,6 +132,14 @@ impl<W: FnMut(u64) -> Option<Publish> + Send> Supervisor<W> {
                 () = tokio::time::sleep_until(deadline) => return ControlFlow::Continue(()),
             }
         }
+    }
+}
+
+/// The host as rumqttc wants it: for TLS it is also the name that the certificate must be for, which has no brackets.
+fn host(address: &BrokerAddress) -> &str {
+    match address.transport {
+        Transport::Tcp => &address.host,
+        Transport::Tls => address.bare_host(),
     }
 }
 

@@ -38,7 +38,7 @@ impl FakeBroker {
 
     pub(crate) fn address(&self) -> BrokerAddress {
         let address = self.listener.local_addr().unwrap();
-        BrokerAddress { host: address.ip().to_string(), port: address.port() }
+        BrokerAddress::tcp(address.ip().to_string(), address.port())
     }
 
     /// The next connection, before its CONNECT is read.

@@ -36,7 +36,7 @@ impl Mosquitto {
     }
 
     fn address(&self) -> BrokerAddress {
-        BrokerAddress { host: "127.0.0.1".to_owned(), port: self.port }
+        BrokerAddress::tcp("127.0.0.1", self.port)
     }
 
     fn kill(&mut self) {
