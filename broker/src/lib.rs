@@ -30,13 +30,9 @@ mod retained;
 mod router;
 mod session;
 mod settings;
-<<<<<<< HEAD
 mod subscriptions;
 mod topic;
-=======
-mod stock;
 mod user_command;
->>>>>>> 234b29c (Broker: who may do what)
 mod watchdog;
 
 pub use broker::{Broker, run};

@@ -65,6 +65,7 @@ pub async fn run(
     let mut link_config = LinkConfig::new(config.brokers.clone(), config.name.as_str(), entropy());
     link_config.subscriptions = vec![up_filter(config.region.as_ref())];
     link_config.incoming_bytes = INCOMING_BYTES;
+    link_config.security = config.security.clone();
     link_config.outgoing_bytes = OUTGOING_BYTES;
     link_config.inflight = fogline_runtime::link::MAX_INFLIGHT;
     let (link, events) = Link::start(link_config, |_| None)?;

@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use fogline_door::http::HttpConfig;
 use fogline_protocol::ids::Name;
 use fogline_protocol::usecase::LimitRule;
-use fogline_runtime::link::BrokerAddress;
-use fogline_runtime::settings::{SettingsError, read_file};
+use fogline_runtime::link::{BrokerAddress, LinkSecurity};
+use fogline_runtime::settings::{SecuritySettings, SettingsError, read_file};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -21,6 +21,12 @@ fogline_door::http_settings!(
     /// Where health, metrics and API are served, and to whom.
     pub struct HttpSettings, prefix = "FOGLINE_INGEST", what = "health, metrics and API", default = "127.0.0.1:8080"
 );
+
+/// The name of an ingester that was given none.
+pub const DEFAULT_NAME: &str = "ingest-1";
+
+/// Holds the password where a container platform hands it over in the environment.
+const PASSWORD_VARIABLE: &str = "FOGLINE_INGEST_PASSWORD";
 
 /// Where readings go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
@@ -39,7 +45,7 @@ pub enum StoreKind {
 #[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Broker to connect to, HOST:PORT; several in order of preference [default: 127.0.0.1:1883]
+    /// Broker to connect to, HOST:PORT, or mqtts://HOST:PORT for TLS; several in order of preference [default: 127.0.0.1:1883]
     #[arg(long = "broker", value_name = "HOST:PORT", env = "FOGLINE_INGEST_BROKER", value_delimiter = ',')]
     pub brokers: Vec<String>,
     /// This ingester's name, also its MQTT client id [default: ingest-1]
@@ -88,6 +94,21 @@ pub struct Settings {
     /// Highest speed limit [default: 130]
     #[arg(long, value_name = "KM/H", env = "FOGLINE_INGEST_LIMIT_MAX_KMH")]
     pub limit_max_kmh: Option<f64>,
+    /// PEM file of the CA that signs the broker's certificate [default: the roots of the system]
+    #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_BROKER_CA", help_heading = "Security")]
+    pub broker_ca: Option<PathBuf>,
+    /// PEM file of the certificate to show to the broker
+    #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_BROKER_CERT", help_heading = "Security")]
+    pub broker_cert: Option<PathBuf>,
+    /// PEM file of its private key
+    #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_BROKER_KEY", help_heading = "Security")]
+    pub broker_key: Option<PathBuf>,
+    /// User name at the broker [default: the name of this ingester, with a password or a certificate]
+    #[arg(long, value_name = "NAME", env = "FOGLINE_INGEST_USER", help_heading = "Security")]
+    pub user: Option<String>,
+    /// File that holds the password or token [default: what FOGLINE_INGEST_PASSWORD holds, or none]
+    #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_PASSWORD_FILE", help_heading = "Security")]
+    pub password_file: Option<PathBuf>,
 }
 
 /// The command line of an ingester.
@@ -125,6 +146,8 @@ impl std::fmt::Debug for InfluxSettings {
 pub struct IngestConfig {
     /// Brokers in order of preference.
     pub brokers: Vec<BrokerAddress>,
+    /// Whom it trusts, and who it says it is.
+    pub security: LinkSecurity,
     /// Its name.
     pub name: Name,
     /// The region whose agents it takes; none: all.
@@ -182,6 +205,11 @@ impl Settings {
             grace_ms: self.grace_ms.or(other.grace_ms),
             limit_min_kmh: self.limit_min_kmh.or(other.limit_min_kmh),
             limit_max_kmh: self.limit_max_kmh.or(other.limit_max_kmh),
+            broker_ca: self.broker_ca.or(other.broker_ca),
+            broker_cert: self.broker_cert.or(other.broker_cert),
+            broker_key: self.broker_key.or(other.broker_key),
+            user: self.user.or(other.user),
+            password_file: self.password_file.or(other.password_file),
         }
     }
 
@@ -202,14 +230,23 @@ impl Settings {
             Name::new(&text).map_err(|error| problems.push(format!("{what}: {error}"))).ok()
         };
         let region = name(self.region, "region");
-        let own = name(Some(self.name.unwrap_or_else(|| "ingest-1".to_owned())), "name");
+        let own = name(Some(self.name.unwrap_or_else(|| DEFAULT_NAME.to_owned())), "name").unwrap_or_else(placeholder);
         let store = self.store.unwrap_or_default();
         let influxdb = (store == StoreKind::Influxdb).then(|| {
             influxdb(self.influxdb_url, self.influxdb_org, self.influxdb_bucket, self.influxdb_token_file, problems)
         });
+        let brokers = brokers(self.brokers, problems);
+        let given = SecuritySettings {
+            broker_ca: self.broker_ca,
+            broker_cert: self.broker_cert,
+            broker_key: self.broker_key,
+            user: self.user,
+            password_file: self.password_file,
+        };
         IngestConfig {
-            brokers: brokers(self.brokers, problems),
-            name: own.unwrap_or_else(placeholder),
+            security: given.check(own.as_str(), &brokers, PASSWORD_VARIABLE, problems),
+            brokers,
+            name: own,
             region,
             data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("fogline-data/ingest")),
             store,
@@ -311,7 +348,7 @@ mod tests {
             memory_mib: Some(0),
             limit_min_kmh: Some(65.0),
             synchronous: Some("off".into()),
-            brokers: vec!["mqtts://x:1".into()],
+            brokers: vec!["https://x:1".into()],
             ..Settings::default()
         })
         .unwrap_err();
@@ -339,5 +376,40 @@ mod tests {
     fn a_token_is_never_shown() {
         let shown = InfluxSettings { url: "u".into(), org: "o".into(), bucket: "b".into(), token: "secret".into() };
         assert!(!format!("{shown:?}").contains("secret"));
+    }
+
+    #[test]
+    fn credentials_arrive_and_are_never_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        std::fs::write(&path, "hunter2\n").unwrap();
+        let config = resolve(Settings { password_file: Some(path), ..Settings::default() }).unwrap();
+        assert_eq!(config.security.user.as_deref(), Some(DEFAULT_NAME));
+        assert_eq!(config.security.password.as_ref().unwrap().expose(), "hunter2");
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_files_of_the_security_settings_are_checked() {
+        let problems = resolve(Settings {
+            brokers: vec!["mqtts://localhost".into()],
+            broker_ca: Some("/no/ca".into()),
+            broker_cert: Some("/no/cert".into()),
+            broker_key: Some("/no/key".into()),
+            password_file: Some("/no/password".into()),
+            ..Settings::default()
+        })
+        .unwrap_err();
+        for (key, path) in [
+            ("broker_ca", "/no/ca"),
+            ("broker_cert", "/no/cert"),
+            ("broker_key", "/no/key"),
+            ("password_file", "/no/password"),
+        ] {
+            assert!(
+                problems.iter().any(|problem| problem.starts_with(&format!("{key}: {path}"))),
+                "{key}: {problems:?}"
+            );
+        }
     }
 }

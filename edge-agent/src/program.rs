@@ -150,6 +150,7 @@ fn connect(config: &AgentConfig, opening: u64, clock: Clock) -> anyhow::Result<(
     let mut link = LinkConfig::new(config.brokers.clone(), config.id.agent.as_str(), entropy());
     link.subscriptions = vec![down_filter(&config.id)];
     link.incoming_bytes = INCOMING_BYTES;
+    link.security = config.security.clone();
     let id = config.id.clone();
     Ok(Link::start(link, move |connection| Some(offline(&id, opening, connection, clock)))?)
 }

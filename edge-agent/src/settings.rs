@@ -69,7 +69,7 @@ pub enum TimeFormat {
 #[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Broker to connect to, HOST:PORT; several in order of preference [default: 127.0.0.1:1883]
+    /// Broker to connect to, HOST:PORT, or mqtts://HOST:PORT for TLS; several in order of preference [default: 127.0.0.1:1883]
     #[arg(long = "broker", value_name = "HOST:PORT", env = "FOGLINE_AGENT_BROKER", value_delimiter = ',')]
     #[serde(alias = "broker")]
     pub brokers: Vec<String>,
@@ -82,6 +82,21 @@ pub struct Settings {
     /// Where its queue is kept [default: fogline-data/NAME]
     #[arg(long, value_name = "DIR", env = "FOGLINE_AGENT_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
+    /// PEM file of the CA that signs the broker's certificate [default: the roots of the system]
+    #[arg(long, value_name = "FILE", env = "FOGLINE_AGENT_BROKER_CA", help_heading = "Security")]
+    pub broker_ca: Option<PathBuf>,
+    /// PEM file of the certificate to show to the broker
+    #[arg(long, value_name = "FILE", env = "FOGLINE_AGENT_BROKER_CERT", help_heading = "Security")]
+    pub broker_cert: Option<PathBuf>,
+    /// PEM file of its private key
+    #[arg(long, value_name = "FILE", env = "FOGLINE_AGENT_BROKER_KEY", help_heading = "Security")]
+    pub broker_key: Option<PathBuf>,
+    /// User name at the broker [default: the name of this agent, with a password or a certificate]
+    #[arg(long, value_name = "NAME", env = "FOGLINE_AGENT_USER", help_heading = "Security")]
+    pub user: Option<String>,
+    /// File that holds the password or token [default: what FOGLINE_AGENT_PASSWORD holds, or none]
+    #[arg(long, value_name = "FILE", env = "FOGLINE_AGENT_PASSWORD_FILE", help_heading = "Security")]
+    pub password_file: Option<PathBuf>,
     /// How long readings gather before they are committed together, up to 60s [default: 50ms]
     #[arg(long, value_name = "DURATION", env = "FOGLINE_AGENT_COMMIT_EVERY", help_heading = "Queue")]
     pub commit_every: Option<Span>,
@@ -258,6 +273,11 @@ impl Settings {
             region: self.region.or(other.region),
             name: self.name.or(other.name),
             data_dir: self.data_dir.or(other.data_dir),
+            broker_ca: self.broker_ca.or(other.broker_ca),
+            broker_cert: self.broker_cert.or(other.broker_cert),
+            broker_key: self.broker_key.or(other.broker_key),
+            user: self.user.or(other.user),
+            password_file: self.password_file.or(other.password_file),
             commit_every: self.commit_every.or(other.commit_every),
             synchronous: self.synchronous.or(other.synchronous),
             queue_readings: self.queue_readings.or(other.queue_readings),

@@ -1,5 +1,9 @@
 //! Settings files: TOML, every key read by itself, so that one that is wrong does not hide the next.
 
+mod security;
+
+pub use security::SecuritySettings;
+
 use serde::de::DeserializeOwned;
 use std::path::Path;
 

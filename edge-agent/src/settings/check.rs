@@ -6,8 +6,9 @@ use crate::durations::Span;
 use clap::ValueEnum;
 use fogline_protocol::ids::{AgentId, Name};
 use fogline_protocol::queue::{FullPolicy, QueueLimits};
-use fogline_runtime::link::BrokerAddress;
+use fogline_runtime::link::{BrokerAddress, LinkSecurity};
 use fogline_runtime::outbox::Synchronous;
+use fogline_runtime::settings::SecuritySettings;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,6 +33,9 @@ pub enum Until {
     Acknowledged,
 }
 
+/// Holds the password where a container platform hands it over in the environment.
+const PASSWORD_VARIABLE: &str = "FOGLINE_AGENT_PASSWORD";
+
 /// An agent's configuration, complete and checked.
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
@@ -39,6 +43,8 @@ pub struct AgentConfig {
     pub id: AgentId,
     /// Brokers in order of preference.
     pub brokers: Vec<BrokerAddress>,
+    /// Whom it trusts, and who it says it is.
+    pub security: LinkSecurity,
     /// Where its queue and its status socket are. Made when it is missing.
     pub data_dir: PathBuf,
     /// The bounds of the queue.
@@ -60,6 +66,7 @@ impl AgentConfig {
         Self {
             id,
             brokers,
+            security: LinkSecurity::default(),
             data_dir,
             limits: QueueLimits {
                 readings: 10_000_000,
@@ -98,6 +105,7 @@ impl Settings {
     pub(super) fn check(self, given: &Self, problems: &mut Vec<String>) -> Option<AgentConfig> {
         let id = self.check_id(problems);
         let brokers = self.check_brokers(problems);
+        let security = self.check_security(&brokers, problems);
         let limits = self.check_limits(problems);
         let commit_every = self.commit_every.map_or(Duration::ZERO, |span| span.0);
         if commit_every > COMMIT_EVERY_MAX {
@@ -110,7 +118,17 @@ impl Settings {
             Some(Durability::Full) | None => Synchronous::Full,
         };
         let data_dir = self.data_dir.unwrap_or_default();
-        Some(AgentConfig { id: id?, brokers, data_dir, limits, commit_every, synchronous, source: source?, until })
+        Some(AgentConfig {
+            id: id?,
+            brokers,
+            security,
+            data_dir,
+            limits,
+            commit_every,
+            synchronous,
+            source: source?,
+            until,
+        })
     }
 
     fn check_id(&self, problems: &mut Vec<String>) -> Option<AgentId> {
@@ -128,6 +146,17 @@ impl Settings {
             parsed.map_err(|error| problems.push(format!("broker: {text}: {error}"))).ok()
         };
         self.brokers.iter().filter_map(&mut parse).collect()
+    }
+
+    fn check_security(&self, brokers: &[BrokerAddress], problems: &mut Vec<String>) -> LinkSecurity {
+        let given = SecuritySettings {
+            broker_ca: self.broker_ca.clone(),
+            broker_cert: self.broker_cert.clone(),
+            broker_key: self.broker_key.clone(),
+            user: self.user.clone(),
+            password_file: self.password_file.clone(),
+        };
+        given.check(self.name.as_deref().unwrap_or_default(), brokers, PASSWORD_VARIABLE, problems)
     }
 
     fn check_limits(&self, problems: &mut Vec<String>) -> QueueLimits {

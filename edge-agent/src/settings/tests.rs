@@ -69,7 +69,7 @@ fn sources_and_their_defaults() {
 #[test]
 fn all_problems_are_reported_together_with_a_remedy() {
     let problems = resolve(
-        "--region A/b --broker mqtts://x:1 --queue-readings 0 --queue-bytes 1 --queue-max-age 1ms --commit-every 2m \
+        "--region A/b --broker https://x:1 --queue-readings 0 --queue-bytes 1 --queue-max-age 1ms --commit-every 2m \
          --source simulate --kind weather --rate 0.01 --sensors 0 --reading-bytes 3 --sensor UP --pace 60",
     )
     .unwrap_err();
@@ -147,4 +147,38 @@ fn effective_settings_read_back_as_the_same() {
 fn the_queue_of_an_agent_is_found_by_its_name() {
     let files = QueueFiles { name: Some("lane-1".to_owned()), ..QueueFiles::default() };
     assert_eq!(files.resolve().unwrap(), PathBuf::from("fogline-data/lane-1"));
+}
+
+#[test]
+fn credentials_arrive_and_are_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("password");
+    std::fs::write(&path, "hunter2\n").unwrap();
+    let line = format!("--source none --name lane-7 --broker mqtts://localhost --password-file {}", path.display());
+    // A machine without roots of its own needs a CA file for mqtts.
+    let line = if resolve(&line).is_ok() { line } else { line.replace("mqtts://", "") };
+    let config = resolve(&line).unwrap();
+    assert_eq!(config.security.user.as_deref(), Some("lane-7"));
+    assert_eq!(config.security.password.as_ref().unwrap().expose(), "hunter2");
+    let shown = format!("{config:?}") + &args(&line).effective().unwrap();
+    assert!(shown.contains("lane-7") && !shown.contains("hunter2"), "{shown}");
+    assert_eq!(resolve(&(line + " --user other")).unwrap().security.user.as_deref(), Some("other"));
+}
+
+#[test]
+fn every_file_of_the_security_settings_is_checked() {
+    let problems = resolve(
+        "--source none --broker mqtts://localhost --broker-ca /no/ca --broker-cert /no/cert --broker-key /no/key \
+         --password-file /no/password",
+    )
+    .unwrap_err();
+    for (key, path) in [
+        ("broker_ca", "/no/ca"),
+        ("broker_cert", "/no/cert"),
+        ("broker_key", "/no/key"),
+        ("password_file", "/no/password"),
+    ] {
+        assert!(problems.iter().any(|problem| problem.starts_with(&format!("{key}: {path}"))), "{key}: {problems:#?}");
+    }
+    assert!(Cli::try_parse_from(["agent", "--password", "x"]).is_err(), "everybody on the machine would see it");
 }

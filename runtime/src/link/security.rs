@@ -41,7 +41,7 @@ impl LinkSecurity {
     #[must_use]
     pub fn file_faults(&self) -> Vec<TlsFileError> {
         let roots = self.roots().err();
-        let certificate = self.certificate.as_ref().and_then(|files| files.load().err());
+        let certificate = self.certificate.as_ref().map(ClientCertificate::faults).unwrap_or_default();
         roots.into_iter().chain(certificate).collect()
     }
 

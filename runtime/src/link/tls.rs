@@ -63,14 +63,6 @@ pub enum TlsFileError {
     Library(String),
 }
 
-impl TlsFileError {
-    /// Whether it is about a client's certificate or its key, and not about whom we trust.
-    #[must_use]
-    pub fn is_of_key(&self) -> bool {
-        matches!(self, Self::Key { .. } | Self::Pair { .. })
-    }
-}
-
 impl LinkSecurity {
     /// The configuration of one TLS connection, from the files as they are now. Blocks on the disk.
     pub(super) fn client_config(&self) -> Result<Arc<ClientConfig>, TlsFileError> {
@@ -94,6 +86,13 @@ impl LinkSecurity {
 }
 
 impl ClientCertificate {
+    /// All that is wrong with the two files.
+    pub(super) fn faults(&self) -> Vec<TlsFileError> {
+        let each = [certificates(&self.certificate).err(), private_key(&self.key).err()];
+        let each: Vec<TlsFileError> = each.into_iter().flatten().collect();
+        if each.is_empty() { self.load().err().into_iter().collect() } else { each }
+    }
+
     /// The chain and its key, seen to belong together.
     pub(super) fn load(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsFileError> {
         let chain = certificates(&self.certificate)?;
@@ -247,6 +246,6 @@ mod tests {
     #[test]
     fn all_faults_are_found_together() {
         let folder = Folder::new();
-        assert_eq!(folder.security("missing", "b.pem", "gone").file_faults().len(), 2);
+        assert_eq!(folder.security("missing", "none", "gone").file_faults().len(), 3);
     }
 }
