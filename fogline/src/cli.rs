@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{bench, demo};
+use crate::{bench, demo, tls};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use fogline_agent::command::AgentCommand;
@@ -29,6 +29,7 @@ Examples:
   fogline demo --for 60 --json          the same for a minute, a JSON line each second
   fogline bench                         how fast it is on this machine
   fogline bench --backlog 1000000       how fast a queue drains after an outage
+  fogline tls init tls                  certificates for a site of your own
   fogline completions bash > ~/.local/share/bash-completion/completions/fogline
 
 Each part by itself, each in its own terminal:
@@ -48,7 +49,7 @@ Examples:
 
 /// Sensor readings from the edge to a database over MQTT, and decisions back, with nothing lost on the way.
 ///
-/// `demo` shows it, `bench` measures it; `broker`, `ingest` and `agent` are the programs of a site.
+/// `demo` shows it, `bench` measures it, `tls` makes certificates; `broker`, `ingest` and `agent` are the programs of a site.
 #[derive(Debug, Parser)]
 #[command(name = "fogline", version, after_help = EXAMPLES)]
 struct Cli {
@@ -82,6 +83,9 @@ enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
+    /// Make, renew and revoke the certificates of a site
+    #[command(after_help = tls::EXAMPLES)]
+    Tls(tls::TlsArgs),
     /// Print the completions of a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
@@ -148,6 +152,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Agent(AgentCli { command }) => single()?.block_on(fogline_agent::command::execute(command)),
         Command::Token { command } => fogline_door::http::execute(command),
+        Command::Tls(args) => tls::execute(args),
         Command::Completions { shell } => completions(shell)?,
     })
 }
@@ -200,11 +205,22 @@ mod tests {
             "fogline token add grafana --role viewer --tokens tokens",
             "fogline token remove grafana --tokens tokens",
             "fogline token list --tokens tokens",
+            "fogline tls init d --host broker.example --agent a --agent b --ingester c --days 30 --force --json",
+            "fogline tls issue d --agent a",
+            "fogline tls issue d --server",
+            "fogline tls revoke d a",
             "fogline completions zsh",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
-        for line in ["fogline", "fogline bench --agents 0", "fogline ingest healthcheck --store null"] {
+        for line in [
+            "fogline",
+            "fogline bench --agents 0",
+            "fogline ingest healthcheck --store null",
+            "fogline tls init d --agent A/b",
+            "fogline tls init d --days 0",
+            "fogline tls issue d",
+        ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }

@@ -9,6 +9,8 @@ mod part;
 mod site;
 mod view;
 
+pub(crate) use agents::names as agent_names;
+
 use crate::figures::count;
 use anyhow::Context;
 use clap::Args;

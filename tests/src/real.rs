@@ -10,6 +10,7 @@
 mod account;
 mod agent;
 mod broker;
+mod certificates;
 mod household;
 mod http;
 mod ingester;
@@ -25,6 +26,7 @@ mod wait;
 pub use account::{Account, Database};
 pub use agent::{Agent, AgentRecipe};
 pub use broker::{Broker, Kind};
+pub use certificates::Certificates;
 pub use household::{Household, Row};
 pub use http::get;
 pub use ingester::Ingester;

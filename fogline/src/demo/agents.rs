@@ -25,6 +25,11 @@ const CAST: [(&str, &str, &str, &str); 5] = [
     ("village", "house-2", "power", "meter"),
 ];
 
+/// The names of the five.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    CAST.into_iter().map(|(_, name, _, _)| name)
+}
+
 /// An agent that can be stopped and started.
 #[derive(Debug)]
 pub(crate) struct Agent {

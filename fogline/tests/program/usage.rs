@@ -13,6 +13,7 @@ async fn every_command_has_help_with_examples() {
         &["ingest", "--help"],
         &["agent", "--help"],
         &["token", "--help"],
+        &["tls", "--help"],
         &["completions", "--help"],
     ] {
         let (lines, status) = Program::start(words).end().await;
@@ -24,7 +25,15 @@ async fn every_command_has_help_with_examples() {
 
 #[tokio::test]
 async fn what_the_programs_can_do_has_examples_too() {
-    for words in [["agent", "run"], ["agent", "status"], ["agent", "validate"], ["ingest", "healthcheck"]] {
+    for words in [
+        ["agent", "run"],
+        ["agent", "status"],
+        ["agent", "validate"],
+        ["ingest", "healthcheck"],
+        ["tls", "init"],
+        ["tls", "issue"],
+        ["tls", "revoke"],
+    ] {
         let (lines, status) = Program::start(&[&words[..], &["--help"]].concat()).end().await;
         assert!(status.success() && lines.iter().any(|line| line == "Examples:"), "{words:?}: {lines:?}");
     }

@@ -9,6 +9,7 @@ mod http;
 mod limits;
 mod lost_state;
 mod router_death;
+mod tls;
 mod victoria;
 
 /// The same test through our broker and through Eclipse Mosquitto.
