@@ -1,6 +1,7 @@
 //! What was made, for a person or for a program.
 
 use super::folder::Role;
+use super::hosts::{Host, of_this_machine};
 use super::site::{Made, Whose};
 use crate::table::Table;
 use fogline_protocol::ids::Name;
@@ -53,6 +54,7 @@ fn entry(made: &Made) -> serde_json::Value {
 impl Whose {
     const fn role(&self) -> &'static str {
         match self {
+            Self::Authority => "CA",
             Self::Server(_) => "broker",
             Self::Client(Role::Agent, _) => "agent",
             Self::Client(Role::Ingester, _) => "ingester",
@@ -62,6 +64,7 @@ impl Whose {
     /// User name, or hosts.
     fn name(&self) -> String {
         match self {
+            Self::Authority => String::new(),
             Self::Server(hosts) => hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
             Self::Client(_, name) => name.to_string(),
         }
@@ -72,9 +75,8 @@ impl Whose {
 fn next(dir: &Path, made: &[Made]) -> String {
     let place = dir.display();
     let host = made.iter().find_map(|one| match &one.whose {
-        // A host that was asked for is the last one.
-        Whose::Server(hosts) => hosts.last().map(super::hosts::Host::in_address),
-        Whose::Client(..) => None,
+        Whose::Server(hosts) => best_host(hosts),
+        Whose::Authority | Whose::Client(..) => None,
     });
     let address = format!("mqtts://{}:8883", host.as_deref().unwrap_or("HOST"));
     let mut text = String::new();
@@ -105,6 +107,12 @@ fn next(dir: &Path, made: &[Made]) -> String {
     text
 }
 
+/// A host that was asked for, or else how this machine is reached from itself: its own name may be known to nobody.
+fn best_host(hosts: &[Host]) -> Option<String> {
+    let asked_for = |host: &&Host| of_this_machine().all(|own| own != **host);
+    hosts.iter().find(asked_for).or(hosts.first()).map(Host::in_address)
+}
+
 /// As in 2026-12-31, UTC.
 fn date(seconds: u64) -> String {
     let time = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
@@ -113,9 +121,19 @@ fn date(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_the_examples_is_one_that_works() {
+        let mut hosts: Vec<Host> = of_this_machine().collect();
+        assert_eq!(best_host(&hosts).as_deref(), Some("localhost"));
+        hosts.push("broker.example".parse().unwrap());
+        assert_eq!(best_host(&hosts).as_deref(), Some("broker.example"));
+    }
+
     #[test]
     fn dates_are_those_of_the_calendar() {
-        assert_eq!(super::date(0), "1970-01-01");
-        assert_eq!(super::date(1_798_761_599), "2026-12-31");
+        assert_eq!(date(0), "1970-01-01");
+        assert_eq!(date(1_798_761_599), "2026-12-31");
     }
 }

@@ -35,6 +35,7 @@ pub(super) struct Made {
 /// Whose certificate.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Whose {
+    Authority,
     Server(Vec<Host>),
     Client(Role, Name),
 }
@@ -55,7 +56,11 @@ impl Site {
         remove(&server_key)?;
         let authority = Authority::create(&folder)?;
         Revocations::default().write(&folder, &authority)?;
-        Self { folder, authority }.issue(wanted, force)
+        let (certificate, key) = (folder.ca(), folder.ca_key());
+        let serial = hex(&serial(&certificate, &read(&certificate)?)?);
+        let first = Made { whose: Whose::Authority, certificate, key, serial, not_after: authority.not_after() };
+        let others = Self { folder, authority }.issue(wanted, force)?;
+        Ok(std::iter::once(first).chain(others).collect())
     }
 
     /// Goes on with what [`Site::init`] has made.

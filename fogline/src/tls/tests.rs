@@ -114,8 +114,10 @@ fn everybody_comes_in_under_every_name_of_the_broker() {
 #[test]
 fn the_common_name_is_the_user_name() {
     let (folder, made) = made();
-    for one in &made {
+    assert_eq!(made[0].whose, Whose::Authority);
+    for one in made.iter().skip(1) {
         let expected = match &one.whose {
+            Whose::Authority => "",
             Whose::Server(_) => "fogline-broker",
             Whose::Client(_, name) => name.as_str(),
         };
