@@ -57,7 +57,7 @@ impl Broker {
         let watchdog = Threads::start("watchdog".to_owned(), Some(WATCHDOG_THREADS)).map_err(BrokerError::Threads)?;
         let listener = connections.enter(|| listener::bind(config.listen)).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let gate = Gate::start(&config, panics.router_number()).map_err(BrokerError::Threads)?;
+        let gate = Gate::start(&config, panics.router_number())?;
         let broker = Self { address, failure, gate, watchdog, connections, _panics: panics };
         broker.watch(&config, slot).await?;
         broker.serve(listener);
@@ -68,6 +68,8 @@ impl Broker {
         self.connections.spawn(listener::accept(Arc::clone(&self.gate), listener));
         let gate = Arc::clone(&self.gate);
         self.connections.spawn(async move { gate.keep_house().await });
+        let access = self.gate.access.clone();
+        self.connections.spawn(async move { access.watch().await });
     }
 
     /// Returns when a message has made its round trip; the watchdog goes on.
@@ -116,6 +118,17 @@ impl Broker {
             if let Err(error) = ended.await {
                 tracing::warn!(%error, "connections may still be open");
             }
+        }
+    }
+
+    /// Reads users and rules again; otherwise that happens within seconds of a change. What is wrong in them is logged, and what was
+    /// in force stays.
+    pub async fn reload(&self) {
+        let access = self.gate.access.clone();
+        match tokio::task::spawn_blocking(move || access.reload()).await {
+            Ok(Ok(())) => tracing::info!("users and rules were read again"),
+            Ok(Err(error)) => tracing::error!(%error, "what was in force stays"),
+            Err(error) => tracing::error!(%error, "users and rules were not read"),
         }
     }
 

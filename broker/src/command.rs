@@ -3,11 +3,12 @@
 use std::{
     io::{self, Write},
     net::SocketAddr,
+    pin::pin,
     process::ExitCode,
 };
 
 use crate::{
-    broker::run,
+    broker::Broker,
     config::BrokerConfig,
     error::BrokerError,
     open_files,
@@ -24,7 +25,11 @@ Examples:
   fogline-broker --listen 127.0.0.1:0           take a free port, named in the ready line
   fogline-broker --print-config > broker.toml   write the settings in effect to a file
   fogline-broker --config broker.toml           read them from it
+  fogline-broker --users users --listen 0.0.0.0:1883
+                                                let in those whom fogline-broker user add has added
   mosquitto_sub -q 1 -v -t 'fogline/v1/#'       watch the messages that pass
+
+SIGHUP makes it read users and rules again; it does so by itself when they change.
 
 Flags go before the environment, the environment before the file.
 
@@ -55,7 +60,7 @@ pub async fn execute(args: BrokerArgs) -> ExitCode {
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref::<BrokerError>() {
-        Some(BrokerError::Settings(_)) => ExitCode::from(EXIT_USAGE),
+        Some(BrokerError::Settings(_) | BrokerError::Access(_)) => ExitCode::from(EXIT_USAGE),
         _ => ExitCode::FAILURE,
     }
 }
@@ -68,8 +73,22 @@ fn print(config: &BrokerConfig) -> anyhow::Result<()> {
 
 async fn serve(config: BrokerConfig) -> anyhow::Result<()> {
     open_files::allow(config.max_connections);
-    let stopped = stop_signal()?;
-    run(config, stopped, say_ready).await?;
+    let mut stopped = pin!(stop_signal()?);
+    let mut reload = reload_signal()?;
+    let broker = tokio::select! {
+        started = Broker::start(config) => started?,
+        () = &mut stopped => return Ok(()),
+    };
+    say_ready(broker.local_addr());
+    let outcome = loop {
+        tokio::select! {
+            () = &mut stopped => break Ok(()),
+            () = reload.wait() => broker.reload().await,
+            failure = broker.failed() => break Err(BrokerError::from(failure)),
+        }
+    };
+    broker.stop().await;
+    outcome?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -94,6 +113,40 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => tracing::info!("stopping: SIGINT"),
         }
     })
+}
+
+/// SIGHUP, the signal by which services are told to read their files again.
+#[cfg(unix)]
+struct Reload(tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Reload {
+    async fn wait(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(unix)]
+fn reload_signal() -> io::Result<Reload> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(Reload)
+}
+
+/// Other systems have no such signal; files are read again when they change.
+#[cfg(not(unix))]
+struct Reload;
+
+#[cfg(not(unix))]
+impl Reload {
+    async fn wait(&mut self) {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(not(unix))]
+fn reload_signal() -> io::Result<Reload> {
+    Ok(Reload)
 }
 
 /// Completes at the first Ctrl-C.

@@ -3,6 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     ops::RangeInclusive,
+    path::PathBuf,
     time::Duration,
 };
 
@@ -34,8 +35,12 @@ const WATCHDOG_DEADLINE: RangeInclusive<Duration> = Duration::from_millis(500)..
 /// How a broker listens, what it keeps, and how it is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerConfig {
-    /// Where to listen: a loopback address. Port 0 takes a free one. Default `127.0.0.1:1883`.
+    /// Where to listen. Port 0 takes a free one. An address that other machines can reach wants `users`. Default `127.0.0.1:1883`.
     pub listen: SocketAddr,
+    /// The file of those who may connect ([`access`](crate::access)). Without it everybody is anonymous. Default none.
+    pub users: Option<PathBuf>,
+    /// The file of what they may do, beyond what is built in. Default none.
+    pub rules: Option<PathBuf>,
     /// Connections at the same time, and sessions whose clients are away, 2 to 100,000. Default 20,000.
     pub max_connections: usize,
     /// Largest packet accepted, in bytes, 50 KiB to 16 MiB; a client that sends more is disconnected. Default 64 KiB.
@@ -73,6 +78,8 @@ impl Default for BrokerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 1883)),
+            users: None,
+            rules: None,
             max_connections: 20_000,
             max_payload_bytes: 64 * KIB,
             segment_bytes: 16 * KIB,
@@ -120,12 +127,13 @@ impl BrokerConfig {
         .collect()
     }
 
+    /// Nobody who is not on this machine may come in without saying who it is.
     fn exposed(&self) -> Option<String> {
         let ip = self.listen.ip();
-        (!ip.is_loopback()).then(|| {
+        (!ip.is_loopback() && self.users.is_none()).then(|| {
             format!(
-                "listen: {ip} can be reached from other machines, and anybody there could read and write every topic, \
-                 and stop the broker; use 127.0.0.1:{port} or [::1]:{port}",
+                "listen: {ip} can be reached from other machines, and without users anybody there could read and write every topic; \
+                 name those who may with --users FILE (fogline-broker user add --help), or use 127.0.0.1:{port} or [::1]:{port}",
                 port = self.listen.port()
             )
         })
@@ -177,6 +185,16 @@ mod tests {
             let config = BrokerConfig { listen: listen.parse().unwrap(), ..BrokerConfig::default() };
             assert_eq!(config.check().is_ok(), accepted, "{listen}");
         }
+    }
+
+    #[test]
+    fn with_users_other_machines_may_come() {
+        let config = BrokerConfig {
+            listen: "0.0.0.0:1884".parse().unwrap(),
+            users: Some("users".into()),
+            ..BrokerConfig::default()
+        };
+        assert_eq!(config.check(), Ok(()));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::{fmt, io, net::SocketAddr, time::Duration};
 
+use crate::access::AccessError;
+
 /// Why a broker did not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -9,6 +11,9 @@ pub enum BrokerError {
     /// The settings cannot be used: correct them, all at once.
     #[error(transparent)]
     Settings(#[from] ConfigErrors),
+    /// The files of users or rules cannot be used: correct them, all at once.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The address is taken or not this machine's: free it, or choose another.
     #[error("cannot listen on {address}: {source}; stop what uses it, or choose another address with --listen")]
     Listen {

@@ -5,8 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time::error::Elapsed;
-
 use crate::{
     gate::Gate,
     message::Message,
@@ -44,9 +42,7 @@ impl Probe {
     /// Whatever kept the message from coming back within `timeout`. The next attempt has an inbox of its own.
     pub(crate) async fn round_trip(&mut self, timeout: Duration) -> Result<(), ProbeError> {
         let started = Instant::now();
-        let outcome = tokio::time::timeout(timeout, self.exchange())
-            .await
-            .unwrap_or_else(|_: Elapsed| Err(ProbeError::Timeout(timeout)));
+        let outcome = tokio::time::timeout(timeout, self.exchange()).await.unwrap_or(Err(ProbeError::Timeout(timeout)));
         match outcome {
             Ok(()) => {
                 let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -21,25 +21,31 @@ use crate::{config::BrokerConfig, error::ConfigErrors};
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Address to listen on, loopback only; port 0 takes a free one [default: 127.0.0.1:1883]
+    /// Address to listen on, loopback only without --users; port 0 takes a free one [default: 127.0.0.1:1883]
     #[arg(long, value_name = "ADDRESS:PORT", env = "FOGLINE_BROKER_LISTEN")]
     pub listen: Option<SocketAddr>,
-    /// Connections at the same time; give twice what is expected [default: 20000]
+    /// File of those who may connect; without it everybody may, from this machine
+    #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_USERS")]
+    pub users: Option<PathBuf>,
+    /// File of what they may do, beyond what is built in
+    #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_RULES")]
+    pub rules: Option<PathBuf>,
+    /// Connections at the same time [default: 20000]
     #[arg(long, value_name = "COUNT", env = "FOGLINE_BROKER_MAX_CONNECTIONS")]
     pub max_connections: Option<usize>,
     /// Largest packet accepted [default: 65536]
     #[arg(long, value_name = "BYTES", env = "FOGLINE_BROKER_MAX_PAYLOAD_BYTES")]
     pub max_payload_bytes: Option<usize>,
-    /// Size of a segment of each subscription filter's log [default: 16384]
+    /// Size of a segment of what the router holds for a client [default: 16384]
     #[arg(long, value_name = "BYTES", env = "FOGLINE_BROKER_SEGMENT_BYTES")]
     pub segment_bytes: Option<usize>,
-    /// Segments of each subscription filter's log [default: 2]
+    /// Segments of it [default: 2]
     #[arg(long, value_name = "COUNT", env = "FOGLINE_BROKER_SEGMENT_COUNT")]
     pub segment_count: Option<usize>,
-    /// Size of a segment of the ingesters' log [default: 1048576]
+    /// The same for clients that subscribe wildcards above the last level, as ingesters do [default: 1048576]
     #[arg(long, value_name = "BYTES", env = "FOGLINE_BROKER_INGEST_SEGMENT_BYTES")]
     pub ingest_segment_bytes: Option<usize>,
-    /// Segments of the ingesters' log [default: 8]
+    /// Segments of that [default: 8]
     #[arg(long, value_name = "COUNT", env = "FOGLINE_BROKER_INGEST_SEGMENT_COUNT")]
     pub ingest_segment_count: Option<usize>,
     /// Most bytes that wait for one client; one that is further behind is disconnected [default: 8388608]
@@ -103,6 +109,8 @@ impl Settings {
     fn or(self, other: Self) -> Self {
         Self {
             listen: self.listen.or(other.listen),
+            users: self.users.or(other.users),
+            rules: self.rules.or(other.rules),
             max_connections: self.max_connections.or(other.max_connections),
             max_payload_bytes: self.max_payload_bytes.or(other.max_payload_bytes),
             segment_bytes: self.segment_bytes.or(other.segment_bytes),
@@ -123,6 +131,8 @@ impl Settings {
     fn over(self, base: BrokerConfig) -> BrokerConfig {
         BrokerConfig {
             listen: self.listen.unwrap_or(base.listen),
+            users: self.users.or(base.users),
+            rules: self.rules.or(base.rules),
             max_connections: self.max_connections.unwrap_or(base.max_connections),
             max_payload_bytes: self.max_payload_bytes.unwrap_or(base.max_payload_bytes),
             segment_bytes: self.segment_bytes.unwrap_or(base.segment_bytes),
@@ -146,6 +156,8 @@ impl From<&BrokerConfig> for Settings {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).ok();
         Self {
             listen: Some(config.listen),
+            users: config.users.clone(),
+            rules: config.rules.clone(),
             max_connections: Some(config.max_connections),
             max_payload_bytes: Some(config.max_payload_bytes),
             segment_bytes: Some(config.segment_bytes),

@@ -119,6 +119,12 @@ impl Identity {
         is_topic_name(topic) && self.0.read.has(topic)
     }
 
+    /// Whether a topic is denied to it though a subscription that it was granted matches. Quicker than [`Self::may_receive`], and the
+    /// same for what a granted subscription matches.
+    pub(crate) fn is_hidden(&self, topic: &str) -> bool {
+        self.0.read.denied.iter().any(|filter| filter.matches(topic))
+    }
+
     pub(crate) fn proof(&self) -> &Proof {
         &self.0.proof
     }

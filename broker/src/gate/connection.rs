@@ -13,6 +13,7 @@ use super::{
     Gate,
     limits::{OUTPUT_BYTES, TOPIC_ALIAS_MAXIMUM, WINDOW},
     receive::Routes,
+    rights::Rights,
     timing::{self, Late, Rate, Watch},
 };
 use crate::{
@@ -66,8 +67,7 @@ pub(super) struct Connection {
     pub(super) version: Version,
     pub(super) seat: Seat,
     pub(super) session: Session,
-    /// Who retained messages belong to.
-    pub(super) owner: Arc<str>,
+    pub(super) rights: Rights,
     will: Option<Will>,
     /// Largest packet that the client takes.
     pub(super) packet_bytes: usize,
@@ -94,7 +94,7 @@ impl Connection {
         keep_alive: u16,
         (seat, session): (Seat, Session),
         will: Option<Will>,
-        owner: Arc<str>,
+        rights: Rights,
     ) -> Self {
         let now = Instant::now();
         let packet_bytes = usize::try_from(connect.maximum_packet_size).unwrap_or(usize::MAX);
@@ -102,7 +102,7 @@ impl Connection {
             version: connect.version,
             seat,
             session,
-            owner,
+            rights,
             will,
             packet_bytes,
             window: WINDOW.min(usize::from(connect.receive_maximum)),
@@ -172,6 +172,9 @@ impl Connection {
             tokio::select! {
                 handover = self.seat.evicted() => return End::TakenOver(handover),
                 () = &mut stopping => return End::Stopping,
+                () = self.rights.changed() => if let Err(end) = self.take_over_rights() {
+                    return end;
+                },
                 written = write(writer, &mut self.out), if !self.out.is_empty() => match written {
                     Ok(count) => self.wrote(count),
                     Err(_) => return End::Lost,
@@ -204,6 +207,15 @@ impl Connection {
                 timer.as_mut().reset(due);
             }
         }
+    }
+
+    fn take_over_rights(&mut self) -> Result<(), End> {
+        if !self.rights.refresh(&self.gate) {
+            return Err(End::Refused(Reason::AdministrativeAction));
+        }
+        self.routes.forget();
+        self.rights.restrict(&mut self.session);
+        Ok(())
     }
 
     fn heard(&mut self, count: usize) {

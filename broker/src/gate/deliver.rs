@@ -72,11 +72,11 @@ impl Connection {
         }
     }
 
-    /// False if the message has expired, or is larger than the client takes.
+    /// False if the message has expired, is larger than the client takes, or is none that it may see.
     fn write(&mut self, header: PublishHeader, copy: &Copy) -> bool {
         let message = &copy.message;
         let remaining = message.remaining(self.gate.now());
-        if remaining == Some(0) && !header.duplicate {
+        if remaining == Some(0) && !header.duplicate || self.rights.identity.is_hidden(message.topic()) {
             return false;
         }
         let written = match self.version {

@@ -12,11 +12,13 @@ use tokio::{
 };
 
 use super::{
-    Gate,
+    Gate, Peer,
     connection::{Connection, farewell},
     limits::{CLIENT_ID_BYTES, HANDSHAKE_TIMEOUT, RECEIVE_MAXIMUM, TOPIC_ALIAS_MAXIMUM},
+    rights::Rights,
 };
 use crate::{
+    access::{LoginRefused, LoginRequest},
     packet::{ConnAck, Connect, ConnectError, Frame, Kind, Reason, Version, write_connack},
     session::{
         MAX_EXPIRY_SECONDS, Session, Will,
@@ -33,49 +35,56 @@ static NEXT_NAME: AtomicU64 = AtomicU64::new(1);
 
 /// Why a connection ends before it has begun.
 enum Refusal {
-    /// Nothing was sent, or no MQTT: there is nobody to answer to [MQTT-3.1.4-1].
-    Silent,
+    /// Nothing was sent in time, or no MQTT: there is nobody to answer to [MQTT-3.1.4-1].
+    Silent(Reason),
     /// CONNACK says why.
     Answer(Version, Reason),
 }
 
 /// Serves one connection, from CONNECT to its end.
-pub(super) async fn serve(gate: Arc<Gate>, mut reader: impl AsyncRead + Unpin, mut writer: impl AsyncWrite + Unpin) {
+pub(super) async fn serve(
+    gate: Arc<Gate>,
+    peer: Peer,
+    mut reader: impl AsyncRead + Unpin,
+    mut writer: impl AsyncWrite + Unpin,
+) {
     let handshaking = gate.metrics.handshaking.enter();
-    let accepted = timeout(HANDSHAKE_TIMEOUT, shake_hands(&gate, &mut reader, &mut writer)).await;
+    let accepted = shake_hands(&gate, &peer, &mut reader, &mut writer).await;
     drop(handshaking);
     match accepted {
-        Ok(Ok((connection, input))) => {
+        Ok((connection, input)) => {
             let connected = gate.metrics.connected.enter();
             connection.serve(reader, writer, input).await;
             drop(connected);
         }
-        Ok(Err(Refusal::Answer(version, reason))) => {
+        Err(Refusal::Answer(version, reason)) => {
             gate.metrics.refuse("connect", reason);
             let mut out = BytesMut::new();
             write_connack(&mut out, version, &refused(reason));
             farewell(&mut reader, &mut writer, out).await;
         }
-        Ok(Err(Refusal::Silent)) => gate.metrics.refuse("connect", Reason::MalformedPacket),
-        Err(_) => gate.metrics.refuse("connect", Reason::KeepAliveTimeout),
+        Err(Refusal::Silent(reason)) => gate.metrics.refuse("connect", reason),
     }
 }
 
 async fn shake_hands(
     gate: &Arc<Gate>,
+    peer: &Peer,
     reader: &mut (impl AsyncRead + Unpin),
     writer: &mut (impl AsyncWrite + Unpin),
 ) -> Result<(Connection, BytesMut), Refusal> {
-    let (mut connect, input) = read(gate, reader).await?;
+    let (mut connect, input) = timeout(HANDSHAKE_TIMEOUT, read(gate, reader))
+        .await
+        .map_err(|_| Refusal::Silent(Reason::KeepAliveTimeout))??;
     let version = connect.version;
     let refuse = |reason| Refusal::Answer(version, reason);
-    let assigned = name(&mut connect).map_err(refuse)?;
-    let will = will(&connect).map_err(refuse)?;
     if connect.wants_enhanced_authentication {
         return Err(refuse(Reason::BadAuthenticationMethod));
     }
-    let client_id: Arc<str> = connect.client_id.as_str().into();
-    let (seat, session, present) = take_over(gate, &client_id, &connect).await.map_err(refuse)?;
+    let assigned = name(&mut connect).map_err(refuse)?;
+    let rights = log_in(gate, peer, &connect).await.map_err(refuse)?;
+    let will = will(&connect, &rights).map_err(refuse)?;
+    let (seat, session, present) = take_over(gate, &rights, &connect).await.map_err(refuse)?;
     let keep_alive = keep_alive(&connect, gate.limits.keep_alive);
     let connack = ConnAck {
         session_present: present,
@@ -84,19 +93,20 @@ async fn shake_hands(
         receive_maximum: RECEIVE_MAXIMUM,
         maximum_packet_size: u32::try_from(gate.limits.packet_bytes).unwrap_or(u32::MAX),
         topic_alias_maximum: TOPIC_ALIAS_MAXIMUM,
-        assigned_client_id: assigned.then_some(&client_id),
+        assigned_client_id: assigned.then_some(&connect.client_id),
         server_keep_alive: (keep_alive != connect.keep_alive).then_some(keep_alive),
     };
     let mut out = BytesMut::new();
     write_connack(&mut out, version, &connack);
-    tracing::debug!(?client_id, ?version, session_present = present, "connected");
-    let owner = Arc::clone(&client_id);
-    let connection = Connection::new(Arc::clone(gate), &connect, keep_alive, (seat, session), will, owner);
-    if writer.write_all_buf(&mut out).await.is_err() {
-        connection.abandon().await;
-        return Err(Refusal::Silent);
+    tracing::debug!(client_id = ?connect.client_id, ?version, session_present = present, "connected");
+    let connection = Connection::new(Arc::clone(gate), &connect, keep_alive, (seat, session), will, rights);
+    match timeout(HANDSHAKE_TIMEOUT, writer.write_all_buf(&mut out)).await {
+        Ok(Ok(())) => Ok((connection, input)),
+        _ => {
+            connection.abandon().await;
+            Err(Refusal::Silent(Reason::KeepAliveTimeout))
+        }
     }
-    Ok((connection, input))
 }
 
 /// Reads until CONNECT is complete, and gives what came after it, too.
@@ -104,15 +114,15 @@ async fn read(gate: &Gate, reader: &mut (impl AsyncRead + Unpin)) -> Result<(Con
     let mut input = BytesMut::with_capacity(FIRST_READ);
     loop {
         match Frame::cut(&input, gate.limits.packet_bytes) {
-            Err(_) => return Err(Refusal::Silent),
-            Ok(Some(frame)) if frame.kind != Kind::Connect => return Err(Refusal::Silent),
+            Err(_) => return Err(Refusal::Silent(Reason::MalformedPacket)),
+            Ok(Some(frame)) if frame.kind != Kind::Connect => return Err(Refusal::Silent(Reason::MalformedPacket)),
             Ok(Some(frame)) => {
                 let (connect, length) = (Connect::read(frame.body).map_err(refusal)?, frame.length);
                 input.advance(length);
                 return Ok((connect, input));
             }
             Ok(None) => match reader.read_buf(&mut input).await {
-                Ok(0) | Err(_) => return Err(Refusal::Silent),
+                Ok(0) | Err(_) => return Err(Refusal::Silent(Reason::MalformedPacket)),
                 Ok(_) => {}
             },
         }
@@ -126,7 +136,7 @@ fn refusal(error: ConnectError) -> Refusal {
         ConnectError::Version(_) => Refusal::Answer(Version::V311, Reason::UnsupportedProtocolVersion),
         ConnectError::Malformed(malformed) => {
             tracing::debug!(%malformed, "not a CONNECT");
-            Refusal::Silent
+            Refusal::Silent(Reason::MalformedPacket)
         }
     }
 }
@@ -147,23 +157,48 @@ fn name(connect: &mut Connect) -> Result<bool, Reason> {
     Ok(true)
 }
 
-fn will(connect: &Connect) -> Result<Option<Will>, Reason> {
+/// Who it is, if it may come in. The ear for changes is opened before, so that none is missed.
+async fn log_in(gate: &Gate, peer: &Peer, connect: &Connect) -> Result<Rights, Reason> {
+    let changes = gate.access.changes();
+    let request = LoginRequest {
+        address: peer.address,
+        client_id: &connect.client_id,
+        user: connect.user.as_deref(),
+        password: connect.password.as_deref(),
+        certificate_user: peer.certificate_user.as_deref(),
+    };
+    match gate.access.login(&request).await {
+        Ok(identity) => Ok(Rights::new(identity, changes)),
+        Err(LoginRefused::BadCredentials) => Err(Reason::BadUserNameOrPassword),
+        Err(LoginRefused::NotAuthorized) => Err(Reason::NotAuthorized),
+        Err(LoginRefused::TooManyAttempts { .. }) => Err(Reason::ConnectionRateExceeded),
+        Err(LoginRefused::Busy) => Err(Reason::ServerBusy),
+    }
+}
+
+fn will(connect: &Connect, rights: &Rights) -> Result<Option<Will>, Reason> {
     let Some(request) = &connect.will else { return Ok(None) };
     topic::check_topic(&request.topic).map_err(|_| Reason::TopicNameInvalid)?;
-    Ok(Some(Will::new(request, &connect.client_id.as_str().into())))
+    if !rights.identity.may_publish(&request.topic) {
+        return Err(Reason::NotAuthorized);
+    }
+    Ok(Some(Will::new(request, &rights.owner)))
 }
 
 /// The client id, and the session that goes with it: the one there was, if the client wants it and there is one.
-async fn take_over(gate: &Arc<Gate>, client_id: &Arc<str>, connect: &Connect) -> Result<(Seat, Session, bool), Reason> {
-    let (seat, before) = gate.registry.take(client_id, None).await.map_err(|failure| match failure {
-        SeatFailure::OtherUser => Reason::ClientIdentifierNotValid,
-        SeatFailure::Timeout => Reason::ServerBusy,
-    })?;
+async fn take_over(gate: &Arc<Gate>, rights: &Rights, connect: &Connect) -> Result<(Seat, Session, bool), Reason> {
+    let client_id = connect.client_id.as_str().into();
+    let (seat, before) =
+        gate.registry.take(&client_id, rights.user.as_ref()).await.map_err(|failure| match failure {
+            SeatFailure::OtherUser => Reason::ClientIdentifierNotValid,
+            SeatFailure::Timeout => Reason::ServerBusy,
+        })?;
     let (mut session, present) = match before {
         Some(mut session) if !connect.clean => {
             // A will that was put off is not published when its client comes back in time [MQTT-3.1.3-9 of 5.0].
             session.will = None;
             session.window.rewind();
+            rights.restrict(&mut session);
             (session, true)
         }
         Some(mut ended) => {

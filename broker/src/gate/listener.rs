@@ -7,7 +7,7 @@ use tokio::{
     sync::Semaphore,
 };
 
-use super::{Gate, handshake};
+use super::{Gate, Peer, handshake};
 use crate::packet::Reason;
 
 /// Connections that the system keeps until they are accepted: a whole fleet may come back at once. The system has a bound of its own.
@@ -63,7 +63,8 @@ fn admit(gate: &Arc<Gate>, room: &Arc<Semaphore>, stream: TcpStream, address: So
     let gate = Arc::clone(gate);
     tokio::spawn(async move {
         let (reader, writer) = stream.into_split();
-        handshake::serve(gate, reader, writer).await;
+        let peer = Peer { address: address.ip(), certificate_user: None };
+        handshake::serve(gate, peer, reader, writer).await;
         drop(permit);
     });
 }

@@ -7,10 +7,11 @@ mod handshake;
 mod limits;
 pub(crate) mod listener;
 mod receive;
+mod rights;
 mod timing;
 
 use std::{
-    io,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -21,7 +22,9 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
+    access::{Access, AccessConfig, Anonymous},
     config::BrokerConfig,
+    error::BrokerError,
     message::{Deadline, Message},
     metrics::Metrics,
     retained::Retained,
@@ -37,10 +40,19 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// A message that no session published: a will.
 const NO_SESSION: u64 = 0;
 
+/// Who is at the other end, as far as the listener knows.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    /// Whom a verified client certificate names.
+    pub(crate) certificate_user: Option<String>,
+}
+
 /// What all connections of a broker share.
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) limits: Limits,
+    pub(crate) access: Access,
     pub(crate) links: Links,
     pub(crate) intake: Intake,
     pub(crate) subscriptions: Subscriptions,
@@ -54,13 +66,17 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Starts the router; `number` names its thread.
+    /// Reads users and rules, and starts the router; `number` names its thread.
     ///
     /// # Errors
-    /// If threads cannot be had.
-    pub(crate) fn start(config: &BrokerConfig, number: usize) -> io::Result<Arc<Self>> {
-        let (links, to_router, from_router) = Links::start(config, number)?;
+    /// If the files cannot be used, or threads cannot be had.
+    pub(crate) fn start(config: &BrokerConfig, number: usize) -> Result<Arc<Self>, BrokerError> {
+        let anonymous = if config.users.is_none() { Anonymous::Allowed } else { Anonymous::Refused };
+        let files = AccessConfig { users: config.users.clone(), rules: config.rules.clone() };
+        let access = Access::open(files, anonymous)?;
+        let (links, to_router, from_router) = Links::start(config, number).map_err(BrokerError::Threads)?;
         Ok(Arc::new(Self {
+            access,
             limits: Limits::new(config),
             links,
             intake: Intake::new(to_router, from_router),

@@ -40,6 +40,11 @@ struct Known {
 }
 
 impl Routes {
+    /// What the client may publish has changed.
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+    }
+
     pub(super) fn take_bytes(&mut self) -> usize {
         std::mem::take(&mut self.bytes)
     }
@@ -130,7 +135,7 @@ impl Connection {
         }
         let route = match self.route(topic) {
             Ok(route) => route,
-            Err(reason) => return self.refuse(&publish, reason),
+            Err(reason) => return self.refuse(&publish, topic, reason),
         };
         if publish.qos == QoS::ExactlyOnce && self.session.received.len() >= usize::from(RECEIVE_MAXIMUM) {
             return Err(End::Refused(Reason::ReceiveMaximumExceeded));
@@ -142,7 +147,7 @@ impl Connection {
             Ok(count) => count,
             Err(full) => return Ok(Flow::Wait(full)),
         };
-        self.gate.retain(&message, &self.owner);
+        self.gate.retain(&message, &self.rights.owner);
         self.published += 1;
         self.routes.bytes += message.size();
         if publish.qos == QoS::ExactlyOnce {
@@ -173,6 +178,9 @@ impl Connection {
             return Ok(Arc::clone(&known.route));
         }
         topic::check_topic(topic).map_err(|_| Reason::TopicNameInvalid)?;
+        if !self.rights.identity.may_publish(topic) {
+            return Err(Reason::NotAuthorized);
+        }
         let route = Arc::new(self.gate.subscriptions.route(topic));
         if self.routes.known.len() >= KNOWN_TOPICS {
             self.routes.known.clear();
@@ -181,10 +189,13 @@ impl Connection {
         Ok(route)
     }
 
-    /// MQTT 3.1.1 has no way to refuse a message but to end the connection [MQTT-3.3.5-2]; 5.0 has one for QoS 1 and 2.
-    fn refuse(&mut self, publish: &Publish<'_>, reason: Reason) -> Result<Flow, End> {
+    /// MQTT 3.1.1 has no way to refuse a message but to end the connection [MQTT-3.3.5-2]; 5.0 has one for QoS 1 and 2. Topics of the server's
+    /// own are no reason to end it: their messages reach nobody (4.7.2).
+    fn refuse(&mut self, publish: &Publish<'_>, topic: &str, reason: Reason) -> Result<Flow, End> {
         self.gate.metrics.refuse("publish", reason);
-        if self.version == Version::V311 || publish.qos == QoS::AtMostOnce || reason == Reason::TopicNameInvalid {
+        let answerable = self.version == Version::V5 && publish.qos != QoS::AtMostOnce;
+        let harmless = reason == Reason::NotAuthorized && topic.starts_with('$');
+        if reason == Reason::TopicNameInvalid || !(answerable || harmless) {
             return Err(End::Refused(reason));
         }
         self.acknowledge(publish, reason);
@@ -246,6 +257,9 @@ impl Connection {
         if shared.is_some() && no_local {
             // It cannot be told which member has published [MQTT-3.8.3-4 of 5.0].
             return Err(End::Refused(Reason::ProtocolError));
+        }
+        if !self.rights.identity.may_subscribe(filter) {
+            return Ok(Err(Reason::NotAuthorized));
         }
         match self.session.subscribe(filter, subscription).await {
             Ok(()) => Ok(Ok(qos)),

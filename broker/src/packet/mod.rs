@@ -35,6 +35,7 @@ pub(crate) enum Version {
 
 /// Quality of service: 0, 1 or 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::enum_variant_names, reason = "the standard's names")]
 pub(crate) enum QoS {
     /// At most once: no acknowledgement.
     AtMostOnce = 0,

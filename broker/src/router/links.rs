@@ -38,7 +38,7 @@ impl Links {
     /// If threads cannot be had.
     pub(crate) fn start(config: &BrokerConfig, number: usize) -> io::Result<(Self, LinkTx, LinkRx)> {
         let router = Router::new(number, settings(config)).spawn();
-        let connect = move |client_id: &str| LinkBuilder::new(client_id, router.clone()).build();
+        let connect = move |client_id: &str| LinkBuilder::new(client_id, router.clone()).build().map_err(Box::new);
         let (intake, from_intake, _) = connect("intake").map_err(io::Error::other)?;
         let slots = Arc::new(Slots::default());
         let store = |size, count| {
@@ -66,7 +66,7 @@ impl Links {
 }
 
 /// Keeps the store full, until nobody wants anything from it or nothing more can be had.
-fn fill(ready: &mpsc::Sender<InboxReader>, open: impl Fn() -> Result<InboxReader, LinkError>) {
+fn fill(ready: &mpsc::Sender<InboxReader>, open: impl Fn() -> Result<InboxReader, Box<LinkError>>) {
     loop {
         match open() {
             Ok(reader) => {
@@ -84,10 +84,10 @@ fn fill(ready: &mpsc::Sender<InboxReader>, open: impl Fn() -> Result<InboxReader
 fn open(
     slot: Slot,
     room: usize,
-    connect: &impl Fn(&str) -> Result<(LinkTx, LinkRx, Notification), LinkError>,
-) -> Result<InboxReader, LinkError> {
+    connect: &impl Fn(&str) -> Result<(LinkTx, LinkRx, Notification), Box<LinkError>>,
+) -> Result<InboxReader, Box<LinkError>> {
     let (mut to_router, mut from_router, _) = connect(&slot.client_id())?;
-    to_router.subscribe(slot.name())?;
-    while !matches!(from_router.recv()?, Some(Notification::DeviceAck(_))) {}
+    to_router.subscribe(slot.name()).map_err(Box::new)?;
+    while !matches!(from_router.recv().map_err(Box::new)?, Some(Notification::DeviceAck(_))) {}
     Ok(InboxReader::new(Inbox::new(slot.name().into(), room), slot, to_router, from_router))
 }
