@@ -9,28 +9,32 @@ use tokio::{
 };
 
 use crate::{
+    client5,
     connect::Connect,
     message::Message,
     packet::{
-        DISCONNECT, PINGREQ, PINGRESP, PUBACK, PUBCOMP, PUBREC, PUBREL, Packet, ack, connack, read_variable, suback,
-        subscribe,
+        DISCONNECT, PINGREQ, PINGRESP, PUBACK, PUBCOMP, PUBREC, PUBREL, Packet, SUBACK, ack, connack, frame,
+        read_variable, suback, subscribe,
     },
-    target::Broker,
+    target::{Broker, Target},
 };
 
 /// For what must come: it comes within a millisecond, except on a loaded machine.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// For what must not come: a round trip of the same connection follows, so this only adds to it.
-const SILENCE: Duration = Duration::from_millis(50);
+const SILENCE: Duration = Duration::from_millis(30);
 
 /// A connection.
 #[derive(Debug)]
 pub(crate) struct Client {
     stream: TcpStream,
+    pub(crate) target: Target,
     buffer: Vec<u8>,
     /// QoS 2 messages that were received and not released yet.
     received: Vec<u16>,
     v5: bool,
+    /// How many unacknowledged messages the server takes: in MQTT 5 it says so.
+    pub(crate) window: usize,
 }
 
 impl Client {
@@ -38,7 +42,12 @@ impl Client {
     pub(crate) async fn open(broker: Broker) -> Self {
         let stream = TcpStream::connect(broker.address).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: Vec::new(), received: Vec::new(), v5: false }
+        Self { stream, target: broker.target, buffer: Vec::new(), received: Vec::new(), v5: false, window: usize::MAX }
+    }
+
+    /// The same for MQTT 5.
+    pub(crate) async fn open5(broker: Broker) -> Self {
+        Self { v5: true, ..Self::open(broker).await }
     }
 
     /// Connects with a clean session and a client identifier of its own.
@@ -110,7 +119,8 @@ impl Client {
         message
     }
 
-    async fn acknowledge(&mut self, message: &Message) {
+    /// Acknowledges a message as its QoS says.
+    pub(crate) async fn acknowledge(&mut self, message: &Message) {
         match message.qos {
             1 => self.send(ack(PUBACK, message.id)).await,
             2 => {
@@ -123,13 +133,16 @@ impl Client {
 
     /// Subscribes one filter, which has to be granted as asked, with nothing retained.
     pub(crate) async fn subscribe(&mut self, filter: &str, qos: u8) {
-        self.send(subscribe(1, &[(filter, qos)])).await;
-        self.expect(suback(1, &[qos])).await;
+        self.retained(filter, qos, 0).await;
     }
 
-    /// Subscribes one filter and takes `count` messages, which may come before the SUBACK.
-    pub(crate) async fn retained(&mut self, filter: &str, qos: u8, count: usize) -> Vec<Message> {
-        self.send(subscribe(1, &[(filter, qos)])).await;
+    /// Subscribes one filter and takes `count` messages, which may come before the SUBACK. `options` are the QoS, with
+    /// MQTT 5's options above it.
+    pub(crate) async fn retained(&mut self, filter: &str, options: u8, count: usize) -> Vec<Message> {
+        let filters = [(filter, options)];
+        let v4 = || subscribe(1, &filters);
+        self.send(if self.v5 { client5::subscribe(1, &[], &filters) } else { v4() }).await;
+        let granted_as_asked = if self.v5 { frame(SUBACK, &[0, 1, 0, options & 3]) } else { suback(1, &[options]) };
         let (mut messages, mut granted) = (Vec::new(), false);
         while !granted || messages.len() < count {
             let packet = self.packet().await;
@@ -138,7 +151,7 @@ impl Client {
                 self.acknowledge(&message).await;
                 messages.push(message);
             } else {
-                assert_eq!(packet.bytes(), suback(1, &[qos]), "got {packet:?}");
+                assert_eq!(packet.bytes(), granted_as_asked, "got {packet:?}");
                 granted = true;
             }
         }
@@ -150,26 +163,49 @@ impl Client {
         self.publish_all(1, [message]).await;
     }
 
-    /// Publishes all at once at this QoS and waits for the acknowledgements, which have to come in order
-    /// ([MQTT-4.6.0-2] to [MQTT-4.6.0-4]).
+    /// Publishes at this QoS, as many at once as the server takes, and waits for the acknowledgements, which have to come
+    /// in order ([MQTT-4.6.0-2] to [MQTT-4.6.0-4]).
     pub(crate) async fn publish_all(&mut self, qos: u8, messages: impl IntoIterator<Item = Message>) {
-        let messages: Vec<_> = (1..).zip(messages).map(|(id, message)| message.qos(qos, id)).collect();
+        let messages: Vec<_> = messages.into_iter().collect();
+        for messages in messages.chunks(self.window) {
+            self.publish_together(qos, messages).await;
+        }
+    }
+
+    async fn publish_together(&mut self, qos: u8, messages: &[Message]) {
+        let messages: Vec<_> =
+            (1..).zip(messages).map(|(id, message)| self.numbered(message.clone(), qos, id)).collect();
         self.send(messages.iter().flat_map(Message::bytes).collect::<Vec<_>>()).await;
-        let mut expect_acks = async |first, release: Option<u8>| {
-            for message in &messages {
-                self.expect(ack(first, message.id)).await;
-            }
-            if let Some(first) = release {
-                self.send(messages.iter().flat_map(|message| ack(first, message.id)).collect::<Vec<_>>()).await;
-            }
-        };
         match qos {
             0 => {}
-            1 => expect_acks(PUBACK, None).await,
+            1 => self.expect_acks(PUBACK, &messages).await,
             _ => {
-                expect_acks(PUBREC, Some(PUBREL)).await;
-                expect_acks(PUBCOMP, None).await;
+                self.expect_acks(PUBREC, &messages).await;
+                self.send(messages.iter().flat_map(|message| ack(PUBREL, message.id)).collect::<Vec<_>>()).await;
+                self.expect_acks(PUBCOMP, &messages).await;
             }
+        }
+    }
+
+    async fn expect_acks(&mut self, first: u8, messages: &[Message]) {
+        for message in messages {
+            self.expect_ack(first, message.id).await;
+        }
+    }
+
+    fn numbered(&self, message: Message, qos: u8, id: u16) -> Message {
+        let plain = self.v5 && message.properties.is_none();
+        let message = message.qos(qos, id);
+        if plain { message.v5(&[]) } else { message }
+    }
+
+    /// The next packet has to be this acknowledgement; in MQTT 5 of any success.
+    pub(crate) async fn expect_ack(&mut self, first: u8, id: u16) {
+        if self.v5 {
+            let ack = self.ack().await;
+            assert!((ack.first, ack.id) == (first, id) && ack.codes[0] < 0x80, "expected {first:#x} {id}, got {ack:?}");
+        } else {
+            self.expect(ack(first, id)).await;
         }
     }
 
@@ -208,7 +244,7 @@ impl Client {
     async fn shown(&mut self) -> Option<Packet> {
         loop {
             let packet = self.read().await?;
-            let Some(index) = self.received.iter().position(|id| packet.bytes() == ack(PUBREL, *id)) else {
+            let Some(index) = self.received.iter().position(|id| is_pubrel(&packet, *id)) else {
                 return Some(packet);
             };
             let id = self.received.remove(index);
@@ -240,6 +276,10 @@ impl Client {
             Packet { first, body }
         })
     }
+}
+
+fn is_pubrel(packet: &Packet, id: u16) -> bool {
+    packet.first == PUBREL && packet.body.starts_with(&id.to_be_bytes())
 }
 
 fn is_end(kind: ErrorKind) -> bool {

@@ -1,6 +1,9 @@
 //! CONNECT packets.
 
-use crate::packet::{frame, text};
+use crate::{
+    packet::{frame, text},
+    property::{self, Property},
+};
 
 /// A CONNECT, by default of MQTT 3.1.1 with a clean session and without keep-alive.
 #[derive(Debug, Clone)]
@@ -9,7 +12,7 @@ pub(crate) struct Connect {
     clean: bool,
     keep_alive: u16,
     will: Option<Will>,
-    properties: Option<Vec<u8>>,
+    properties: Option<Vec<Property>>,
 }
 
 /// What a server publishes for a client that is gone.
@@ -19,7 +22,7 @@ pub(crate) struct Will {
     payload: Vec<u8>,
     qos: u8,
     retain: bool,
-    properties: Vec<u8>,
+    properties: Vec<Property>,
 }
 
 impl Will {
@@ -37,6 +40,11 @@ impl Will {
         Self { retain: true, ..self }
     }
 
+    /// With properties of MQTT 5.
+    pub(crate) fn properties(self, properties: &[Property]) -> Self {
+        Self { properties: properties.to_vec(), ..self }
+    }
+
     fn flags(&self) -> u8 {
         0x04 | self.qos << 3 | u8::from(self.retain) << 5
     }
@@ -47,7 +55,12 @@ impl Connect {
         Self { id: id.to_owned(), clean: true, keep_alive: 0, will: None, properties: None }
     }
 
-    /// With CleanSession 0 (3.1.2.4): the server keeps the session.
+    /// A CONNECT of MQTT 5 with a clean start.
+    pub(crate) fn v5(id: &str, properties: &[Property]) -> Self {
+        Self { properties: Some(properties.to_vec()), ..Self::new(id) }
+    }
+
+    /// With CleanSession 0, or Clean Start 0 (3.1.2.4).
     pub(crate) fn persistent(self) -> Self {
         Self { clean: false, ..self }
     }
@@ -70,10 +83,11 @@ impl Connect {
         let flags = u8::from(self.clean) << 1 | self.will.as_ref().map_or(0, Will::flags);
         let level = if self.properties.is_some() { 5 } else { 4 };
         let mut body = header("MQTT", level, flags, self.keep_alive);
-        body.extend(self.properties.iter().flatten());
+        let encode = |properties| if self.properties.is_some() { property::encode(properties) } else { Vec::new() };
+        body.extend(encode(self.properties.as_deref().unwrap_or_default()));
         body.extend(text(&self.id));
         if let Some(will) = &self.will {
-            body.extend(&will.properties);
+            body.extend(encode(&will.properties));
             body.extend(text(&will.topic));
             body.extend(text(&will.payload));
         }

@@ -14,15 +14,17 @@
 mod rules;
 
 mod client;
+mod client5;
 mod connect;
+mod keep_alive;
 mod message;
 mod packet;
+mod property;
 mod target;
 
 mod v4_connect;
 mod v4_filters;
 mod v4_framing;
-mod v4_keep_alive;
 mod v4_offline;
 mod v4_ping_and_disconnect;
 mod v4_publish;
@@ -34,3 +36,16 @@ mod v4_subscribe;
 mod v4_text;
 mod v4_unsubscribe;
 mod v4_will;
+mod v5_alias;
+mod v5_connect;
+mod v5_disconnect;
+mod v5_errors;
+mod v5_expiry;
+mod v5_forwarding;
+mod v5_limits;
+mod v5_qos;
+mod v5_session;
+mod v5_shared;
+mod v5_subscribe;
+mod v5_subscription_identifiers;
+mod v5_will;

@@ -1,6 +1,9 @@
 //! PUBLISH packets, to send and as they come.
 
-use crate::packet::{Packet, frame, read_variable, text};
+use crate::{
+    packet::{Packet, frame, read_variable, text},
+    property::{self, Property},
+};
 
 /// A PUBLISH; `properties` are MQTT 5's, with their length in front, and none in MQTT 3.1.1.
 #[derive(Clone, PartialEq, Eq)]
@@ -33,6 +36,16 @@ impl Message {
     /// As sent again.
     pub(crate) fn dup(self) -> Self {
         Self { dup: true, ..self }
+    }
+
+    /// With properties of MQTT 5.
+    pub(crate) fn v5(self, properties: &[Property]) -> Self {
+        Self { properties: Some(property::encode(properties)), ..self }
+    }
+
+    /// Its properties; none in MQTT 3.1.1.
+    pub(crate) fn properties(&self) -> Vec<Property> {
+        self.properties.as_ref().map(|bytes| property::decode(bytes).0).unwrap_or_default()
     }
 
     /// The whole packet.

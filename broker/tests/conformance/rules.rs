@@ -32,6 +32,17 @@ macro_rules! rules {
 /// Set to 1, it runs the excepted rules too: whether a newer version of that broker keeps them.
 const ALL_RULES: &str = "FOGLINE_CONFORMANCE_ALL";
 
+/// One rule of several that mostly wait, so that they wait at the same time: test threads are few. Which of them is
+/// broken is told by the line that panics.
+macro_rules! together {
+    ($(#[$doc:meta])* $name:ident = $($rule:ident),+ $(,)?) => {
+        $(#[$doc])*
+        async fn $name(broker: crate::target::Broker) {
+            tokio::join!($($rule(broker)),+);
+        }
+    };
+}
+
 /// Runs `rule` on the broker that all tests of `target` share, unless it is excepted or not installed.
 pub(crate) fn run<F: Future<Output = ()>>(target: Target, except: &[(Target, &str)], rule: impl FnOnce(Broker) -> F) {
     let all = std::env::var(ALL_RULES).is_ok_and(|value| value == "1");

@@ -108,7 +108,7 @@ fn try_mosquitto(program: &Path, folder: &Path) -> Option<SocketAddr> {
 /// against [MQTT-3.3.5-1]. The limits that a test asks for are those that the server tells in its CONNACK.
 fn mosquitto_configuration(address: SocketAddr) -> String {
     format!(
-        "listener {} {}\nallow_anonymous true\npersistence false\nsys_interval 0\nallow_duplicate_messages true\nmax_packet_size 65536\n\
+        "listener {} {}\nallow_anonymous true\npersistence false\nsys_interval 0\nset_tcp_nodelay true\nallow_duplicate_messages true\nmax_packet_size 65536\n\
          max_queued_messages 2000\n",
         address.port(),
         address.ip()

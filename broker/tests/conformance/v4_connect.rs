@@ -13,6 +13,7 @@ rules! {
     a_second_connect_closes;
     an_unknown_protocol_name_is_refused;
     an_unknown_level_is_refused_with_its_code;
+    a_later_level_is_refused_with_its_code;
     mqtt_3_1_is_refused_or_spoken;
     the_reserved_connect_flag_closes;
     will_qos_without_will_closes;
@@ -29,6 +30,7 @@ rules! {
     packets_after_a_refused_connect_are_not_served;
     a_takeover_closes_the_older_connection;
     a_takeover_publishes_the_older_will;
+    a_takeover_of_a_session_publishes_the_older_will except(Mosquitto, "it drops the will of a session that goes on");
 }
 
 /// Sends `packet` where a CONNECT has to come.
@@ -71,10 +73,21 @@ async fn an_unknown_protocol_name_is_refused(broker: Broker) {
 
 /// [MQTT-3.1.2-2], [MQTT-3.2.2-4], [MQTT-3.2.2-5]
 async fn an_unknown_level_is_refused_with_its_code(broker: Broker) {
-    for level in [0, 6, 127] {
+    for level in [0, 1, 2] {
         let mut client = Client::open(broker).await;
         client.send(frame(0x10, &[header("MQTT", level, 2, 0), text(broker.unique("level"))].concat())).await;
         client.expect([0x20, 2, 0, 1]).await;
+        client.expect_closed().await;
+    }
+}
+
+/// [MQTT-3.1.2-2]; a server that speaks MQTT 5 too may answer by that standard.
+async fn a_later_level_is_refused_with_its_code(broker: Broker) {
+    for level in [6, 127] {
+        let mut client = Client::open(broker).await;
+        client.send(frame(0x10, &[header("MQTT", level, 2, 0), vec![0], text(broker.unique("level"))].concat())).await;
+        let answer = client.packet().await.bytes();
+        assert!(answer == [0x20, 2, 0, 1] || answer.starts_with(&[0x20, 3, 0, 0x84]), "{answer:02x?}");
         client.expect_closed().await;
     }
 }
@@ -240,4 +253,18 @@ async fn a_takeover_publishes_the_older_will(broker: Broker) {
     watcher.expect_silence().await;
     drop(newer);
     assert_eq!(watcher.message().await, Message::new(&topic, "newer"));
+}
+
+/// [MQTT-3.1.4-2], [MQTT-3.1.2-8]: a session that goes on makes no difference.
+async fn a_takeover_of_a_session_publishes_the_older_will(broker: Broker) {
+    let topic = broker.unique("taken");
+    let mut watcher = Client::clean(broker).await;
+    watcher.subscribe(&topic, 0).await;
+    let connect = Connect::new(&broker.unique("taken")).persistent().will(Will::new(&topic, "older"));
+    let mut older = Client::connect(broker, &connect).await;
+    let newer = Client::resume(broker, &connect).await;
+    older.expect_closed().await;
+    assert_eq!(watcher.message().await, Message::new(&topic, "older"));
+    newer.disconnect().await;
+    watcher.expect_silence().await;
 }

@@ -99,15 +99,15 @@ async fn wildcards_at_the_start_do_not_match_dollar_topics(broker: Broker) {
 
 /// 4.7.2: such topics are for the server's own use; one that takes them from clients delivers them to whoever names them.
 async fn a_filter_that_begins_with_dollar_matches(broker: Broker) {
-    let name = broker.unique("dollar");
-    let topic = format!("$other/{name}");
+    let base = format!("$other/{}", broker.unique("dollar"));
+    let named = Message::new(format!("{base}/a"), "named");
     let mut client = Client::clean(broker).await;
-    client.subscribe("$other/+", 0).await;
+    client.subscribe(&format!("{base}/+"), 0).await;
     let mut publisher = Client::clean(broker).await;
-    publisher.publish(Message::new(&topic, "named")).await;
-    client.send([0xc0, 0]).await;
-    let packet = client.packet().await;
-    if packet.is_publish() {
-        assert_eq!(Message::read(&packet, false), Message::new(&topic, "named"));
+    publisher.send(named.clone().qos(1, 1).bytes()).await;
+    if publisher.next().await.is_none() {
+        eprintln!("skipped: this server takes no such topics from clients");
+        return;
     }
+    assert_eq!(client.message().await, named);
 }

@@ -1,4 +1,4 @@
-//! Keep-alive: MQTT 3.1.1, 3.1.2.10.
+//! Keep-alive: 3.1.2.10 of MQTT 3.1.1 and of MQTT 5, in one file because its rules wait, and wait together.
 
 use std::time::Duration;
 
@@ -8,14 +8,23 @@ use crate::{
     client::Client,
     connect::{Connect, Will},
     message::Message,
+    property::{SERVER_KEEP_ALIVE, number},
     target::{Broker, Target},
 };
 
 rules! {
-    a_silent_client_is_disconnected;
-    what_the_server_sends_keeps_nothing_alive;
-    any_packet_keeps_alive;
-    keep_alive_0_never_ends;
+    keep_alive_is_kept;
+    a_long_keep_alive_is_taken_or_shortened;
+}
+
+together! {
+    /// 3.1.2.10
+    keep_alive_is_kept =
+        a_silent_client_is_disconnected,
+        a_silent_client_of_mqtt_5_is_told_and_disconnected,
+        what_the_server_sends_keeps_nothing_alive,
+        any_packet_keeps_alive,
+        keep_alive_0_never_ends,
 }
 
 /// The keep-alive of the tests, in seconds; the standard's end is one and a half times that.
@@ -46,6 +55,17 @@ async fn a_silent_client_is_disconnected(broker: Broker) {
     let silent_for = start.elapsed();
     assert!((EARLIEST..latest(broker)).contains(&silent_for), "closed after {silent_for:?}");
     assert_eq!(watcher.message().await, Message::new(&topic, "silent"));
+}
+
+/// MQTT 5, [MQTT-3.1.2-22]: with 0x8D.
+async fn a_silent_client_of_mqtt_5_is_told_and_disconnected(broker: Broker) {
+    let start = Instant::now();
+    let connect = Connect::v5(&broker.unique("silent"), &[]).keep_alive(KEEP_ALIVE);
+    let (mut client, connack) = Client::connect5(broker, &connect).await;
+    assert_eq!(number(&connack.properties, SERVER_KEEP_ALIVE), None, "the test is about the client's own");
+    client.expect_disconnect(&[0x8d]).await;
+    let silent_for = start.elapsed();
+    assert!((EARLIEST..latest(broker)).contains(&silent_for), "closed after {silent_for:?}");
 }
 
 /// [MQTT-3.1.2-24] counts what the client sends.
@@ -89,5 +109,15 @@ async fn any_packet_keeps_alive(broker: Broker) {
 async fn keep_alive_0_never_ends(broker: Broker) {
     let mut client = Client::connect(broker, &Connect::new(&broker.unique("patient"))).await;
     sleep(LONG).await;
+    client.ping().await;
+}
+
+/// MQTT 5, [MQTT-3.2.2-21], [MQTT-3.1.2-21]: if the server tells its own, then not a longer one, and not for ever.
+async fn a_long_keep_alive_is_taken_or_shortened(broker: Broker) {
+    let connect = Connect::v5(&broker.unique("long"), &[]).keep_alive(u16::MAX);
+    let (mut client, connack) = Client::connect5(broker, &connect).await;
+    if let Some(seconds) = number(&connack.properties, SERVER_KEEP_ALIVE) {
+        assert!((1..usize::from(u16::MAX)).contains(&seconds), "{connack:?}");
+    }
     client.ping().await;
 }
