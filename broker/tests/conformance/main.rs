@@ -1,8 +1,12 @@
-//! The rules of MQTT 3.1.1 and MQTT 5.0 that a server can break, one test each, with the number of the rule's clause.
+//! The rules of MQTT 3.1.1 and MQTT 5.0 that a server can break, one test each, with the number of the rule's clause:
+//! `[MQTT-3.1.0-1]` is a numbered rule, `3.1.2.4` a section. Files `v4_` cite MQTT 3.1.1, files `v5_` MQTT 5.0.
 //!
 //! Each rule is one function over a [`Broker`](target::Broker). [`rules!`] makes two tests of it: `gate::...` runs it on
 //! this crate's own broker, `mosquitto::...` on Eclipse Mosquitto, which proves that the test asks for what a broker in
 //! wide use does. `cargo test -p fogline-broker --test conformance gate::` runs those of one broker.
+//!
+//! A rule that Mosquitto breaks is marked with what it does instead and skipped there; `FOGLINE_CONFORMANCE_ALL=1` runs
+//! these too. Where Mosquitto is not installed its tests say so and pass, and fail with `FOGLINE_REQUIRE_SERVICES=1`.
 //!
 //! The client is raw: it writes the bytes that it is told to and shows the packets that come, so that malformed packets
 //! can be sent, and nothing is repaired on the way.

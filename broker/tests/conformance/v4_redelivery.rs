@@ -108,7 +108,7 @@ async fn acknowledged_messages_do_not_come_again(broker: Broker) {
     }
 }
 
-/// 4.4: a reconnect is the only occasion to send again, in later words of MQTT 5 [MQTT-4.4.0-1]; here it is good practice.
+/// 4.4: MQTT 5 forbids it in [MQTT-4.4.0-1]; MQTT 3.1.1 only warns of it.
 async fn nothing_comes_again_within_a_connection(broker: Broker) {
     let topic = broker.unique("patient");
     let mut client = Client::clean(broker).await;

@@ -45,7 +45,7 @@ async fn watch(broker: Broker) -> (Client, String) {
     (watcher, topic)
 }
 
-/// [MQTT-3.3.2-10], [MQTT-3.3.2-12]: at every QoS, from 1 to the maximum.
+/// [MQTT-3.3.2-12]: at every QoS, from 1 to the maximum.
 async fn an_alias_stands_for_its_topic(broker: Broker) {
     let (mut client, maximum) = publisher(broker).await;
     let (mut watcher, topic) = watch(broker).await;

@@ -58,7 +58,7 @@ async fn a_pubrel_of_an_unknown_identifier_is_answered_with_its_code(broker: Bro
     assert_eq!((answer.first, answer.id, answer.codes), (PUBCOMP, 4711, vec![0x92]));
 }
 
-/// [MQTT-4.3.3-9], [MQTT-4.3.3-10], [MQTT-4.3.3-11]
+/// [MQTT-4.3.3-8], [MQTT-4.3.3-10], [MQTT-4.3.3-11]
 async fn a_repeated_qos_2_publish_is_delivered_once(broker: Broker) {
     let topic = broker.unique("once");
     let mut watcher = Client::clean5(broker, &[]).await;
