@@ -28,7 +28,7 @@ pub(crate) struct Message {
 
 impl Message {
     /// A message for `topic`, which has been checked; `properties` are encoded.
-    #[expect(clippy::cast_possible_truncation, reason = "topics have 4096 bytes at most, packets 16 MiB")]
+    #[expect(clippy::cast_possible_truncation, reason = "topics have 65,535 bytes at most, packets 16 MiB")]
     pub(crate) fn new(topic: &str, properties: &[u8], payload: &[u8]) -> Self {
         let size = 2 + topic.len() + PROPERTIES_LENGTH + properties.len() + payload.len();
         let mut body = BytesMut::with_capacity(size);

@@ -4,7 +4,7 @@ use crate::{bench, demo, tls};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use fogline_agent::command::AgentCommand;
-use fogline_broker::BrokerArgs;
+use fogline_broker::{BrokerArgs, BrokerCommand};
 use fogline_door::http::TokenCommand;
 use fogline_ingest::command::IngestCommand;
 use fogline_ingest::settings::IngestArgs;
@@ -69,8 +69,8 @@ enum Command {
     #[command(after_help = bench::EXAMPLES)]
     Bench(bench::BenchArgs),
     /// Run a broker: carries messages, keeps nothing
-    #[command(after_help = renamed(fogline_broker::EXAMPLES))]
-    Broker(BrokerArgs),
+    #[command(after_help = renamed(fogline_broker::EXAMPLES), args_conflicts_with_subcommands = true)]
+    Broker(BrokerCli),
     /// Run an ingester: stores readings, acknowledges them, averages, sends limits
     #[command(after_help = renamed(fogline_ingest::command::EXAMPLES), args_conflicts_with_subcommands = true)]
     Ingest(IngestCli),
@@ -92,6 +92,14 @@ enum Command {
         /// Which shell
         shell: Shell,
     },
+}
+
+#[derive(Debug, Args)]
+struct BrokerCli {
+    #[command(subcommand)]
+    command: Option<BrokerCommand>,
+    #[command(flatten)]
+    broker: BrokerArgs,
 }
 
 #[derive(Debug, Args)]
@@ -142,7 +150,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let runtime = Builder::new_current_thread().max_blocking_threads(BENCH_THREADS).enable_all().build()?;
             runtime.block_on(bench::execute(args))
         }
-        Command::Broker(args) => single()?.block_on(fogline_broker::execute(args)),
+        Command::Broker(BrokerCli { command: Some(command), .. }) => command.execute(),
+        Command::Broker(BrokerCli { command: None, broker }) => single()?.block_on(fogline_broker::execute(broker)),
         Command::Ingest(IngestCli { command: Some(IngestCommand::Healthcheck(args)), .. }) => {
             fogline_ingest::command::healthcheck(args)
         }
@@ -202,6 +211,8 @@ mod tests {
             "fogline ingest healthcheck",
             "fogline agent run --name a --source simulate",
             "fogline agent status --name a --json",
+            "fogline broker user add car-1 --role agent --region north --users users",
+            "fogline broker user list --json --users users",
             "fogline token add grafana --role viewer --tokens tokens",
             "fogline token remove grafana --tokens tokens",
             "fogline token list --tokens tokens",

@@ -24,6 +24,8 @@ use std::sync::Arc;
 
 /// Topics whose receivers a connection remembers. Devices publish to a handful.
 const KNOWN_TOPICS: usize = 64;
+/// Longer ones are looked up each time.
+const KNOWN_TOPIC_BYTES: usize = 512;
 
 /// The receivers of the topics that a client publishes to, looked up once for each state of the subscriptions.
 #[derive(Debug, Default)]
@@ -182,10 +184,12 @@ impl Connection {
             return Err(Reason::NotAuthorized);
         }
         let route = Arc::new(self.gate.subscriptions.route(topic));
-        if self.routes.known.len() >= KNOWN_TOPICS {
-            self.routes.known.clear();
+        if topic.len() <= KNOWN_TOPIC_BYTES {
+            if self.routes.known.len() >= KNOWN_TOPICS {
+                self.routes.known.clear();
+            }
+            self.routes.known.insert(topic.into(), Known { version, route: Arc::clone(&route) });
         }
-        self.routes.known.insert(topic.into(), Known { version, route: Arc::clone(&route) });
         Ok(route)
     }
 

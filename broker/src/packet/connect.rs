@@ -116,8 +116,10 @@ impl Connect {
             AUTHENTICATION_METHOD,
             AUTHENTICATION_DATA,
         ];
+        let mut authentication_data = false;
         properties::read(reader, &allowed, |property| {
             match property {
+                Property::Binary(AUTHENTICATION_DATA, _) => authentication_data = true,
                 Property::Four(SESSION_EXPIRY, seconds) => self.session_expiry = seconds,
                 Property::Two(RECEIVE_MAXIMUM, 0) => return Err(Malformed("a receive maximum of 0")),
                 Property::Two(RECEIVE_MAXIMUM, count) => self.receive_maximum = count,
@@ -128,7 +130,11 @@ impl Connect {
                 _ => {}
             }
             Ok(())
-        })
+        })?;
+        if authentication_data && !self.wants_enhanced_authentication {
+            return Err(Malformed("authentication data without a method"));
+        }
+        Ok(())
     }
 }
 

@@ -36,8 +36,8 @@ pub(crate) enum FrameError {
     /// Not a packet that a client may send.
     #[error("packet type {0} with flags {1:#06b}")]
     Unexpected(u8, u8),
-    /// The length has more than 4 bytes.
-    #[error("a packet length of more than 4 bytes")]
+    /// The length has more than 4 bytes, or more than it needs [MQTT-1.5.5-1 of 5.0].
+    #[error("a packet length in too many bytes")]
     Length,
 }
 
@@ -47,6 +47,9 @@ fn header(bytes: &[u8]) -> Result<Option<(u8, usize, usize)>, FrameError> {
     let mut value = 0;
     for (index, byte) in length.iter().take(4).enumerate() {
         value |= usize::from(byte & 0x7f) << (7 * index);
+        if *byte == 0 && index > 0 {
+            return Err(FrameError::Length);
+        }
         if byte & 0x80 == 0 {
             return Ok(Some((first, index + 1, value)));
         }
@@ -127,6 +130,7 @@ mod tests {
     fn a_length_has_four_bytes_at_most() {
         assert_eq!(Frame::cut(&[0x30, 0x80, 0x80, 0x80, 0x80, 1], 100).unwrap_err(), FrameError::Length);
         assert!(Frame::cut(&[0x30, 0x80, 0x80, 0x80], 100).unwrap().is_none());
+        assert_eq!(Frame::cut(&[0x30, 0x84, 0x00], 100).unwrap_err(), FrameError::Length);
     }
 
     #[test]

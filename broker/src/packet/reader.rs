@@ -55,12 +55,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A variable byte integer of at most 4 bytes (MQTT 5.0, 1.5.5).
+    /// A variable byte integer of at most 4 bytes, and of no more than it needs [MQTT-1.5.5-1 of 5.0].
     pub(crate) fn variable(&mut self) -> Result<usize, Malformed> {
         let mut value = 0;
         for shift in [0, 7, 14, 21] {
             let byte = self.u8()?;
             value |= usize::from(byte & 0x7f) << shift;
+            if byte == 0 && shift > 0 {
+                return Err(Malformed("a length in more bytes than it needs"));
+            }
             if byte & 0x80 == 0 {
                 return Ok(value);
             }
@@ -107,6 +110,7 @@ mod tests {
         assert!(Reader::new(&[0, 3, b'h', b'i']).string().is_err());
         assert!(Reader::new(&[0x80, 0x80, 0x80, 0x80, 0x01]).variable().is_err());
         assert!(Reader::new(&[0xff]).variable().is_err());
+        assert!(Reader::new(&[0x81, 0x00]).variable().is_err());
     }
 
     #[test]

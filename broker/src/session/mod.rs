@@ -29,6 +29,8 @@ pub(crate) use window::{Stage, Window};
 
 /// Most subscriptions of one session.
 const MAX_SUBSCRIPTIONS: usize = 1000;
+/// Most bytes of all its filters.
+const MAX_FILTER_BYTES: usize = 128 * 1024;
 
 /// Sessions are told apart by a number of their own, as client ids come again.
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
@@ -95,9 +97,10 @@ impl Session {
     /// Adds a checked filter, or replaces the subscription of the same filter, and puts the retained messages that go with it into the
     /// backlog. Not for shared subscriptions [MQTT-3.8.4-4 of 5.0].
     pub(crate) async fn subscribe(&mut self, filter: &str, subscription: Subscription) -> Result<(), SubscribeFailure> {
-        let count = self.subscriptions.len();
+        let full = self.subscriptions.len() >= MAX_SUBSCRIPTIONS
+            || self.filters().map(str::len).sum::<usize>() + filter.len() > MAX_FILTER_BYTES;
         let new = match self.subscriptions.entry(filter.into()) {
-            Entry::Vacant(_) if count >= MAX_SUBSCRIPTIONS => return Err(SubscribeFailure::TooMany),
+            Entry::Vacant(_) if full => return Err(SubscribeFailure::TooMany),
             Entry::Vacant(place) => {
                 place.insert(subscription);
                 true

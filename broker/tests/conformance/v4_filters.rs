@@ -10,7 +10,7 @@ rules! {
     topics_are_compared_byte_by_byte;
     a_trailing_slash_is_a_level;
     wildcards_at_the_start_do_not_match_dollar_topics;
-    a_filter_that_begins_with_dollar_matches;
+    a_filter_that_begins_with_dollar_matches except(Gate, "what is published to such topics reaches nobody");
 }
 
 /// Publishes each topic to a subscriber of `filter`, both below a level of their own; those marked must arrive, no other.
