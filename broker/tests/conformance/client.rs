@@ -112,6 +112,22 @@ impl Client {
         payloads
     }
 
+    /// The payloads of what came until now, acknowledged.
+    pub(crate) async fn drain(&mut self) -> Vec<String> {
+        let mut payloads = Vec::new();
+        self.send(PINGREQ).await;
+        loop {
+            let packet = self.packet().await;
+            if !packet.is_publish() {
+                assert_eq!(packet.bytes(), PINGRESP, "got {packet:?}");
+                return payloads;
+            }
+            let message = Message::read(&packet, self.v5);
+            self.acknowledge(&message).await;
+            payloads.push(message.text());
+        }
+    }
+
     /// The next message, acknowledged as its QoS says.
     pub(crate) async fn acknowledged(&mut self) -> Message {
         let message = self.message().await;
@@ -119,8 +135,7 @@ impl Client {
         message
     }
 
-    /// Acknowledges a message as its QoS says.
-    pub(crate) async fn acknowledge(&mut self, message: &Message) {
+    async fn acknowledge(&mut self, message: &Message) {
         match message.qos {
             1 => self.send(ack(PUBACK, message.id)).await,
             2 => {
