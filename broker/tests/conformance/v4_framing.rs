@@ -21,6 +21,7 @@ rules! {
     unsubscribe_with_other_flags_closes;
     pingreq_with_flags_closes except(Mosquitto, "it does not look at the flags of a PINGREQ");
     disconnect_with_flags_is_no_farewell;
+    disconnect_with_a_body_is_no_farewell;
     a_remaining_length_of_five_bytes_closes;
     packet_identifier_0_closes;
     connack_of_a_client_closes;
@@ -98,12 +99,22 @@ async fn pingreq_with_flags_closes(broker: Broker) {
 
 /// [MQTT-2.2.2-2], [MQTT-3.14.1-1]: so the will is published.
 async fn disconnect_with_flags_is_no_farewell(broker: Broker) {
+    is_no_farewell(broker, &[0xe1, 0]).await;
+}
+
+/// 3.14.2, 3.14.3, [MQTT-4.8.0-1]
+async fn disconnect_with_a_body_is_no_farewell(broker: Broker) {
+    is_no_farewell(broker, &[0xe0, 1, 0]).await;
+}
+
+/// The will is published after `packet`.
+async fn is_no_farewell(broker: Broker, packet: &[u8]) {
     let topic = broker.unique("farewell");
     let mut watcher = Client::clean(broker).await;
     watcher.subscribe(&topic, 0).await;
     let connect = Connect::new(&broker.unique("farewell")).will(Will::new(&topic, "gone"));
     let mut client = Client::connect(broker, &connect).await;
-    client.send([0xe1, 0]).await;
+    client.send(packet).await;
     client.expect_closed().await;
     assert_eq!(watcher.message().await, Message::new(&topic, "gone"));
 }

@@ -26,6 +26,7 @@ rules! {
     acknowledgements_may_come_out_of_order;
     identifiers_in_flight_differ;
     unacknowledged_messages_do_not_stop_the_answers;
+    a_slow_subscriber_gets_everything_in_order;
 }
 
 /// [MQTT-2.3.1-6], [MQTT-4.3.2-2]
@@ -254,4 +255,19 @@ async fn unacknowledged_messages_do_not_stop_the_answers(broker: Broker) {
         client.send(ack(PUBACK, message.id)).await;
     }
     assert_eq!(client.payloads(WAITING - count).await.len(), WAITING - count);
+}
+
+/// [MQTT-4.3.2-1], [MQTT-4.6.0-6]: beyond any window, while the subscriber reads and acknowledges nothing.
+async fn a_slow_subscriber_gets_everything_in_order(broker: Broker) {
+    const MANY: usize = 1500;
+    for qos in [1, 2] {
+        let topic = broker.unique("slow");
+        let mut client = Client::clean(broker).await;
+        client.subscribe(&topic, qos).await;
+        let mut publisher = Client::clean(broker).await;
+        publisher.window = 20;
+        let numbers: Vec<_> = (0..MANY).map(|number| number.to_string()).collect();
+        publisher.publish_all(qos, numbers.iter().map(|number| Message::new(&topic, number))).await;
+        assert_eq!(client.payloads(MANY).await, numbers, "QoS {qos}");
+    }
 }

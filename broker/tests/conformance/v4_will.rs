@@ -19,6 +19,7 @@ rules! {
     a_will_may_be_empty;
     a_will_that_is_not_retained_is_not_stored;
     a_retained_will_is_stored;
+    an_empty_retained_will_clears_what_is_stored;
     a_persistent_session_has_its_will_too;
     an_offline_session_gets_the_will;
     a_will_topic_with_wildcards_is_refused;
@@ -126,6 +127,18 @@ async fn a_retained_will_is_stored(broker: Broker) {
     assert_eq!(watcher.message().await, Message::new(&topic, "gone"));
     let retained = Client::clean(broker).await.retained(&topic, 0, 1).await;
     assert_eq!(retained, [Message::new(&topic, "gone").retained()]);
+}
+
+/// [MQTT-3.1.2-17], [MQTT-3.3.1-10]
+async fn an_empty_retained_will_clears_what_is_stored(broker: Broker) {
+    let (mut watcher, topic) = watch(broker, 0).await;
+    Client::clean(broker).await.publish(Message::new(&topic, "kept").retained()).await;
+    assert_eq!(watcher.message().await, Message::new(&topic, "kept"));
+    drop(with_will(broker, Will::new(&topic, "").retained()).await);
+    assert_eq!(watcher.message().await, Message::new(&topic, ""));
+    let mut late = Client::clean(broker).await;
+    late.subscribe(&topic, 0).await;
+    late.expect_silence().await;
 }
 
 /// [MQTT-3.1.2-8], also where the server keeps the session.

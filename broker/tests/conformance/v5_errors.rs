@@ -20,6 +20,7 @@ rules! {
     the_reserved_type_is_an_error;
     packet_identifier_0_is_an_error;
     qos_3_is_an_error;
+    dup_at_qos_0_is_an_error except(Mosquitto, "it ignores the DUP flag at QoS 0");
     wildcards_in_a_topic_are_an_error;
     ill_formed_text_is_an_error;
     a_property_twice_is_an_error;
@@ -91,6 +92,12 @@ async fn packet_identifier_0_is_an_error(broker: Broker) {
 /// [MQTT-3.3.1-4]
 async fn qos_3_is_an_error(broker: Broker) {
     errors(broker, &[0x81, 0x82, 0x9b], &[frame(0x36, &[text("three"), vec![0, 1, 0]].concat())]).await;
+}
+
+/// [MQTT-3.3.1-2]
+async fn dup_at_qos_0_is_an_error(broker: Broker) {
+    let packet = Message::new("dup", "x").dup().v5(&[]).bytes();
+    errors(broker, &MALFORMED_OR_PROTOCOL_ERROR, &[packet]).await;
 }
 
 /// [MQTT-3.3.2-2], [MQTT-4.7.0-1]: the connection may also go on, after an acknowledgement with 0x90.
