@@ -60,13 +60,13 @@ async fn dup_is_not_passed_on(broker: Broker) {
     assert!(!message.dup && message.qos == 1, "{message:?}");
 }
 
-/// [MQTT-3.3.2-3], [MQTT-4.7.3-4]: case, spaces, empty levels and length, up to one that any server should take.
+/// [MQTT-3.3.2-3], [MQTT-4.7.3-4]: case, spaces, empty levels and length.
 async fn the_topic_comes_as_it_was_sent(broker: Broker) {
     let base = broker.unique("topic");
     let mut client = Client::clean(broker).await;
     client.subscribe(&format!("{base}/#"), 0).await;
     client.subscribe(&format!("/{base}"), 0).await;
-    let long = "l".repeat(4000);
+    let long = "l".repeat(60_000);
     let rests = ["", "/", "//", "/A", "/a b", "/ ", "/a/", "/.", "/../x", "/%2f", "/\u{e9}", "/e\u{301}"];
     let topics = rests.iter().map(|rest| format!("{base}{rest}"));
     for topic in topics.chain([format!("/{base}"), format!("{base}/{long}")]) {
