@@ -10,6 +10,7 @@ rules! {
     topics_are_compared_byte_by_byte;
     a_trailing_slash_is_a_level;
     wildcards_at_the_start_do_not_match_dollar_topics;
+    wildcards_at_the_start_do_not_match_retained_dollar_topics;
     a_filter_that_begins_with_dollar_matches except(Gate, "what is published to such topics reaches nobody");
 }
 
@@ -95,6 +96,20 @@ async fn wildcards_at_the_start_do_not_match_dollar_topics(broker: Broker) {
     publisher.publish(Message::new(format!("other/{name}/a"), "shown")).await;
     assert_eq!(client.message().await, Message::new(format!("other/{name}/a"), "shown"));
     client.expect_silence().await;
+}
+
+/// [MQTT-4.7.2-1]: what is retained there, too; the gate keeps nothing of clients there.
+async fn wildcards_at_the_start_do_not_match_retained_dollar_topics(broker: Broker) {
+    let name = broker.unique("dollar");
+    let mut publisher = Client::clean(broker).await;
+    publisher.send(Message::new(format!("$other/{name}"), "hidden").retained().bytes()).await;
+    publisher.publish(Message::new(format!("other/{name}"), "shown").retained()).await;
+    for filter in [format!("+/{name}"), format!("+/{name}/#")] {
+        let mut client = Client::clean(broker).await;
+        let retained = client.retained(&filter, 0, 1).await;
+        assert_eq!(retained, [Message::new(format!("other/{name}"), "shown").retained()]);
+        client.expect_silence().await;
+    }
 }
 
 /// 4.7.2: such topics are for the server's own use; one that takes them from clients delivers them to whoever names them.
