@@ -7,9 +7,13 @@ use std::{
 
 use crate::{
     gate::Gate,
-    message::Message,
+    message::{Batch, Envelope, Message},
     packet::QoS,
-    router::{LinkFailure, Size, copy::Copy, inbox::InboxReader},
+    router::{
+        LinkFailure, Size,
+        copy::{Copy, Parcel},
+        inbox::InboxReader,
+    },
 };
 
 /// Why no message came back.
@@ -59,12 +63,15 @@ impl Probe {
             None => self.reader.insert(self.gate.links.open(Size::Small).await?),
         };
         self.round_trips += 1;
-        let message = Message::new("watchdog", &[], &self.round_trips.to_be_bytes());
-        if !reader.inbox().reserve(message.size()) {
+        let envelope = Envelope { qos: QoS::AtMostOnce, retain: false, expires: None };
+        let message = Message::new("watchdog", &[], &self.round_trips.to_be_bytes(), envelope);
+        let mut batch = Batch::default();
+        batch.push_message(&message);
+        let parcel = Parcel { batch: batch.take(), qos: QoS::AtMostOnce, retain_as_published: false };
+        if !reader.inbox().reserve(parcel.batch.len()) {
             return Err(ProbeError::Behind);
         }
-        let copy = Copy { message: message.clone(), qos: QoS::AtMostOnce, retain: false };
-        self.gate.intake.submit(&mut vec![reader.inbox().address(copy)]);
+        self.gate.intake.submit(&mut vec![reader.inbox().address(parcel)]);
         let mut copies = Vec::new();
         while copies.iter().all(|copy: &Copy| copy.message != message) {
             reader.read(&mut copies).await?;

@@ -123,9 +123,11 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{message::Envelope, packet::QoS};
 
     fn message(topic: &str, payload: &str) -> Message {
-        Message::new(topic, &[], payload.as_bytes())
+        let envelope = Envelope { qos: QoS::AtMostOnce, retain: true, expires: None };
+        Message::new(topic, &[], payload.as_bytes(), envelope)
     }
 
     fn topics(retained: &Retained, filter: &str) -> Vec<String> {

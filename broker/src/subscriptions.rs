@@ -45,6 +45,11 @@ impl Receiver {
         }
     }
 
+    /// Whether it gets what that session publishes.
+    pub(crate) fn wants_from(&self, publisher: u64) -> bool {
+        !(self.no_local && self.session == publisher)
+    }
+
     /// Takes another subscription of the same session into account: it gets one copy of a message.
     fn merge(&mut self, other: &Self) {
         self.qos = self.qos.max(other.qos);
@@ -76,6 +81,11 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// Whether anybody gets what that session publishes.
+    pub(crate) fn has_receivers(&self, publisher: u64) -> bool {
+        !self.groups.is_empty() || self.receivers.iter().any(|receiver| receiver.wants_from(publisher))
+    }
+
     /// One receiver for each session, whose subscriptions may overlap.
     fn merge(&mut self) {
         self.receivers.sort_by_key(|receiver| receiver.session);

@@ -15,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const PAYLOAD_BYTES: usize = 200;
 
 pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+    pub(crate) number: usize,
+    stream: TcpStream,
 }
 
 fn text(bytes: &mut Vec<u8>, text: &str) {
@@ -56,7 +57,7 @@ impl Client {
         let mut connack = [0; 4];
         timeout(PATIENCE, stream.read_exact(&mut connack)).await??;
         if connack == [0x20, 2, 0, 0] {
-            Ok(Self { stream })
+            Ok(Self { number, stream })
         } else {
             Err(std::io::Error::other(format!("{connack:?}")))
         }

@@ -29,8 +29,8 @@ pub(crate) async fn run(broker: &Broker, connections: usize) -> Outcome {
     let empty = broker.memory();
     let mut clients = all(broker, connections).await.0;
     let connected = broker.memory();
-    for (number, client) in clients.iter_mut().enumerate() {
-        client.subscribe(&format!("fogline/v1/bench/c{number}/down/#")).await;
+    for client in &mut clients {
+        client.subscribe(&format!("fogline/v1/bench/c{}/down/#", client.number)).await;
     }
     let subscribed = broker.memory();
     drop(clients);

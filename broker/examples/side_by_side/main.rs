@@ -33,9 +33,12 @@ struct Args {
     /// Times that everything is repeated; brokers take turns
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Messages without acknowledgement of all publishers together
+    /// Messages without acknowledgement of a publisher that is alone
     #[arg(long, default_value_t = 100)]
     inflight: usize,
+    /// The same of each of a hundred publishers; Fogline's agents have 16
+    #[arg(long, default_value_t = 16)]
+    inflight_each: usize,
     /// Only these brokers: gate, gate-open, stock, mosquitto, nats
     #[arg(long, value_delimiter = ',')]
     only: Vec<Kind>,
@@ -74,7 +77,8 @@ async fn measure(args: &Args, kind: Kind, figures: &mut Figures) {
             return;
         };
         let messages = args.messages / shape.subscribers().min(10);
-        let outcome = traffic::run(&broker, shape, messages, args.inflight).await;
+        let inflight = if shape == Shape::HundredToOne { args.inflight_each } else { args.inflight };
+        let outcome = traffic::run(&broker, shape, messages, inflight).await;
         figures.traffic(kind, shape, &outcome);
     }
     if wanted("idle") {

@@ -4,11 +4,16 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{brokers::Kind, idle, traffic, traffic::Shape};
 
-/// What was measured, by broker and by column; a figure for each round.
+/// Messages in a second, and the times they took: median, and 99 of 100.
+type Traffic = (f64, Duration, Duration);
+/// KiB for a connection, for one that has subscribed, and the time until all were back.
+type Idle = (f64, f64, Duration);
+
+/// What was measured, by broker; a figure for each round.
 #[derive(Default)]
 pub(crate) struct Figures {
-    rates: BTreeMap<(Kind, Shape), Vec<(f64, Duration, Duration)>>,
-    idle: BTreeMap<Kind, Vec<(f64, f64, Duration)>>,
+    rates: BTreeMap<(Kind, Shape), Vec<Traffic>>,
+    idle: BTreeMap<Kind, Vec<Idle>>,
 }
 
 fn range(mut values: Vec<f64>, digits: usize) -> String {
@@ -36,7 +41,7 @@ impl Figures {
         for shape in Shape::ALL {
             for kind in kinds {
                 let Some(rounds) = self.rates.get(&(*kind, shape)) else { continue };
-                let of = |pick: fn(&(f64, Duration, Duration)) -> f64| rounds.iter().map(pick).collect();
+                let of = |pick: fn(&Traffic) -> f64| rounds.iter().map(pick).collect();
                 let rate = range(of(|round| round.0 / 1e3), 0);
                 let p50 = range(of(|round| round.1.as_secs_f64() * 1e3), 1);
                 let p99 = range(of(|round| round.2.as_secs_f64() * 1e3), 1);

@@ -65,7 +65,6 @@ pub(crate) async fn run(broker: &Broker, shape: Shape, messages: usize, inflight
     let mut sending = JoinSet::new();
     for (number, client) in publishing.into_iter().enumerate() {
         let topic = format!("fogline/v1/bench/c{}/up/readings", subscribers + number);
-        let inflight = (inflight / publishers).max(1);
         sending.spawn(async move { client.publish(&topic, each, inflight, start).await });
     }
     let mut times: Vec<u64> = receiving.join_all().await.concat();

@@ -3,7 +3,6 @@
 use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use rumqttd::protocol::Packet;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::{Instant, sleep_until, timeout},
@@ -12,6 +11,7 @@ use tokio::{
 use super::{
     Gate,
     limits::{OUTPUT_BYTES, TOPIC_ALIAS_MAXIMUM, WINDOW},
+    outbound::Outbound,
     receive::Routes,
     rights::Rights,
     timing::{self, Late, Rate, Watch},
@@ -74,8 +74,7 @@ pub(super) struct Connection {
     /// Most messages in flight to the client.
     pub(super) window: usize,
     pub(super) out: BytesMut,
-    /// For the router, after the packets at hand are processed.
-    pub(super) copies: Vec<Packet>,
+    pub(super) outbound: Outbound,
     pub(super) routes: Routes,
     /// Topics that the client has given a number.
     pub(super) aliases: HashMap<u16, Box<str>>,
@@ -107,7 +106,7 @@ impl Connection {
             packet_bytes,
             window: WINDOW.min(usize::from(connect.receive_maximum)),
             out: BytesMut::new(),
-            copies: Vec::new(),
+            outbound: Outbound::default(),
             routes: Routes::default(),
             aliases: HashMap::new(),
             given_aliases: HashMap::new(),
@@ -258,7 +257,7 @@ impl Connection {
         if self.out.is_empty() {
             self.out = BytesMut::new();
         }
-        self.copies = Vec::new();
+        self.outbound.free();
     }
 
     /// What is left to be written, and why the connection ends, as far as there is a word for it.
@@ -284,6 +283,8 @@ impl Connection {
         if let End::Lost = end {
             self.gate.metrics.lost.add(1);
         }
+        // What was acknowledged is passed on.
+        self.outbound.hand_over(&self.gate, self.session.number()).await;
         let wanted = !matches!(end, End::Disconnected { with_will: false } | End::Stopping);
         self.session.will = self.will.take().filter(|_| wanted);
         let kept = self.session.expiry > 0 && !matches!(end, End::Stopping);

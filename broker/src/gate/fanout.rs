@@ -1,46 +1,39 @@
-//! One message, and a copy for each that gets it.
+//! Messages, and a parcel of them for each that gets them.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rumqttd::protocol::Packet;
 
 use crate::{
-    message::Message,
-    router::{copy::Copy, inbox::Inbox},
+    router::{copy::Parcel, inbox::Inbox},
     subscriptions::{Receiver, Route},
 };
 
-/// Appends a copy for each receiver but, where a receiver wants it so, the publisher itself. Gives how many there are.
+/// Appends a parcel for each receiver but, where a receiver wants it so, the publisher itself.
 ///
 /// # Errors
 /// The first inbox that has no room. Nothing was appended then, and no room is taken.
 pub(super) fn fan_out(
     route: &Route,
     publisher: u64,
-    message: &Message,
-    copies: &mut Vec<Packet>,
-) -> Result<usize, Arc<Inbox>> {
+    batch: &Bytes,
+    parcels: &mut Vec<Packet>,
+) -> Result<(), Arc<Inbox>> {
     let drawn: Vec<&Receiver> = route.groups.iter().filter_map(|group| group.next()).collect();
     let receivers = || {
-        let wants = move |receiver: &&Receiver| !(receiver.no_local && receiver.session == publisher);
+        let wants = move |receiver: &&Receiver| receiver.wants_from(publisher);
         route.receivers.iter().filter(wants).chain(drawn.iter().copied())
     };
     for (index, receiver) in receivers().enumerate() {
-        if !receiver.inbox.reserve(message.size()) {
-            receivers().take(index).for_each(|reserved| reserved.inbox.cancel(message.size()));
+        if !receiver.inbox.reserve(batch.len()) {
+            receivers().take(index).for_each(|reserved| reserved.inbox.release(batch.len()));
             return Err(Arc::clone(&receiver.inbox));
         }
     }
-    let before = copies.len();
-    copies.extend(receivers().map(|receiver| receiver.inbox.address(copy_for(receiver, message))));
-    Ok(copies.len() - before)
-}
-
-/// A subscriber sees RETAIN only if it asked for it [MQTT-3.3.1-9; MQTT-3.3.1-12 of 5.0].
-fn copy_for(receiver: &Receiver, message: &Message) -> Copy {
-    Copy {
-        qos: message.qos.min(receiver.qos),
-        retain: message.retain && receiver.retain_as_published,
-        message: message.clone(),
-    }
+    parcels.extend(receivers().map(|receiver| {
+        let Receiver { qos, retain_as_published, .. } = *receiver;
+        receiver.inbox.address(Parcel { batch: batch.clone(), qos, retain_as_published })
+    }));
+    Ok(())
 }

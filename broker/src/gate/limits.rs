@@ -37,6 +37,8 @@ pub(crate) const TOPIC_ALIAS_MAXIMUM: u16 = 32;
 pub(crate) const CLIENT_ID_BYTES: usize = 256;
 /// While so much waits to be written, nothing is added to it and nothing is read.
 pub(crate) const OUTPUT_BYTES: usize = 128 * 1024;
+/// Bytes of messages that go to the router as one. The router's log holds on to a few of them for each inbox.
+pub(super) const BATCH_BYTES: usize = 16 * 1024;
 /// Bytes that are processed before others have their turn.
 pub(crate) const TURN_BYTES: usize = 64 * 1024;
 

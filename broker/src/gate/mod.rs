@@ -6,6 +6,7 @@ mod fanout;
 mod handshake;
 mod limits;
 pub(crate) mod listener;
+mod outbound;
 mod receive;
 mod rights;
 mod timing;
@@ -19,18 +20,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
+use rumqttd::protocol::Packet;
 use tokio::sync::watch;
 
 use crate::{
     access::{Access, AccessConfig, Anonymous},
     config::BrokerConfig,
     error::BrokerError,
-    message::{Deadline, Message},
+    message::{Batch, Deadline, Message},
     metrics::Metrics,
     retained::Retained,
     router::{Links, intake::Intake},
     session::registry::Registry,
-    subscriptions::Subscriptions,
+    subscriptions::{Route, Subscriptions},
 };
 
 pub(crate) use limits::Limits;
@@ -131,13 +134,19 @@ impl Gate {
     }
 
     /// Publishes a message that comes from no connection, and waits until it is with the router.
-    pub(crate) async fn publish(&self, message: Message, owner: &Arc<str>) {
-        self.retain(&message, owner);
+    pub(crate) async fn publish(&self, message: &Message, owner: &Arc<str>) {
+        self.retain(message, owner);
         let route = self.subscriptions.route(message.topic());
-        let mut copies = Vec::new();
-        while let Err(full) = fanout::fan_out(&route, NO_SESSION, &message, &mut copies) {
+        let mut batch = Batch::default();
+        batch.push_message(message);
+        self.hand_over(&route, NO_SESSION, &batch.take(), &mut Vec::new()).await;
+    }
+
+    /// Waits until the router has a batch.
+    pub(crate) async fn hand_over(&self, route: &Route, publisher: u64, batch: &Bytes, parcels: &mut Vec<Packet>) {
+        while let Err(full) = fanout::fan_out(route, publisher, batch, parcels) {
             timing::emptied(&full).await;
         }
-        self.intake.submit(&mut copies);
+        self.intake.submit(parcels);
     }
 }

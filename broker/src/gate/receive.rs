@@ -6,11 +6,10 @@ use bytes::{Buf, BytesMut};
 
 use super::{
     connection::{Connection, End, Next},
-    fanout::fan_out,
     limits::{OUTPUT_BYTES, RECEIVE_MAXIMUM, TOPIC_ALIAS_MAXIMUM, TURN_BYTES},
 };
 use crate::{
-    message::Message,
+    message::{Envelope, Message},
     packet::{
         Ack, Disconnect, Frame, FrameError, Kind, Malformed, Publish, QoS, Reason, Subscribe, SubscribeOptions,
         Unsubscribe, Version, write_ack, write_pingresp, write_suback, write_unsuback,
@@ -96,11 +95,13 @@ impl Connection {
             }
         };
         input.advance(done);
-        if !self.copies.is_empty() {
-            self.gate.intake.submit(&mut self.copies);
-            self.gate.intake.room().await;
+        let closed = self.outbound.close(self.session.number());
+        self.outbound.submit(&self.gate);
+        self.gate.intake.room().await;
+        match (outcome, closed) {
+            (Ok(Next::Read | Next::Yield), Err(full)) => Ok(Next::Wait(full)),
+            (outcome, _) => outcome,
         }
-        outcome
     }
 
     async fn packet(&mut self, frame: Frame<'_>) -> Result<Flow, End> {
@@ -142,20 +143,27 @@ impl Connection {
         if publish.qos == QoS::ExactlyOnce && self.session.received.len() >= usize::from(RECEIVE_MAXIMUM) {
             return Err(End::Refused(Reason::ReceiveMaximumExceeded));
         }
-        let mut message = Message::new(topic, &publish.properties.forwarded, publish.payload);
-        (message.qos, message.retain) = (publish.qos, publish.retain);
-        message.expires = publish.properties.expiry.map(|seconds| self.gate.now() + u64::from(seconds));
-        let receivers = match fan_out(&route, self.session.number(), &message, &mut self.copies) {
-            Ok(count) => count,
-            Err(full) => return Ok(Flow::Wait(full)),
-        };
-        self.gate.retain(&message, &self.rights.owner);
+        let publisher = self.session.number();
+        let reached = route.has_receivers(publisher);
+        let expires = publish.properties.expiry.map(|seconds| self.gate.now() + u64::from(seconds));
+        let envelope = Envelope { qos: publish.qos, retain: publish.retain, expires };
+        let properties = &publish.properties.forwarded;
+        if reached {
+            let message = (topic, properties.as_slice(), publish.payload);
+            if let Err(full) = self.outbound.push(publisher, &route, message, envelope) {
+                return Ok(Flow::Wait(full));
+            }
+        }
+        if publish.retain {
+            let message = Message::new(topic, properties, publish.payload, envelope);
+            self.gate.retain(&message, &self.rights.owner);
+        }
         self.published += 1;
-        self.routes.bytes += message.size();
+        self.routes.bytes += publish.payload.len();
         if publish.qos == QoS::ExactlyOnce {
             self.session.received.insert(publish.id);
         }
-        let reason = if receivers == 0 { Reason::NoMatchingSubscribers } else { Reason::Success };
+        let reason = if reached { Reason::Success } else { Reason::NoMatchingSubscribers };
         self.acknowledge(&publish, reason);
         Ok(Flow::Next)
     }

@@ -1,4 +1,4 @@
-//! A message as the router carries it to one inbox.
+//! Messages as the router carries them to one inbox.
 
 use bytes::Bytes;
 use rumqttd::{
@@ -7,16 +7,26 @@ use rumqttd::{
 };
 
 use crate::{
-    message::{Deadline, Message},
+    message::{Message, messages},
     packet::QoS,
 };
 
-/// Bits of the byte that says how this receiver gets the message. The router hands on a publish's properties as they are, so the
+/// Bits of the byte that says how this receiver gets the messages. The router hands on a publish's properties as they are, so the
 /// byte travels as one of them, and costs no allocation.
 const QOS: u8 = 0x03;
 const RETAIN: u8 = 0x04;
 
-/// One receiver's copy.
+/// Messages for one receiver. Others may get the same ones, in other ways.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parcel {
+    pub(crate) batch: Bytes,
+    /// The highest QoS that the receiver wants.
+    pub(crate) qos: QoS,
+    /// It wants to see RETAIN as it was published.
+    pub(crate) retain_as_published: bool,
+}
+
+/// One receiver's copy of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Copy {
     pub(crate) message: Message,
@@ -27,47 +37,54 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
-    /// Bytes that the router counts for it, but for the inbox's name.
     pub(crate) fn size(&self) -> usize {
         self.message.size()
     }
+}
 
+impl Parcel {
     pub(super) fn into_packet(self, inbox: Bytes) -> Packet {
-        let bits = self.qos as u8 | if self.retain { RETAIN } else { 0 };
-        let properties = PublishProperties {
-            payload_format_indicator: Some(bits),
-            topic_alias: None,
-            // The time is ours, too, and the router would take its unit for seconds and drop the message unseen.
-            message_expiry_interval: None,
-            correlation_data: self.message.expires.map(|expires| Bytes::copy_from_slice(&expires.to_be_bytes())),
-            ..PublishProperties::default()
-        };
-        Packet::Publish(Publish::new(inbox, self.message.body().clone(), false), Some(properties))
+        let bits = self.qos as u8 | if self.retain_as_published { RETAIN } else { 0 };
+        let properties = PublishProperties { payload_format_indicator: Some(bits), ..PublishProperties::default() };
+        Packet::Publish(Publish::new(inbox, self.batch, false), Some(properties))
     }
 
     /// What came through the router; `None` if it is none of ours.
     pub(super) fn from_forward(forward: Forward) -> Option<Self> {
-        let properties = forward.properties?;
-        let bits = properties.payload_format_indicator?;
-        let mut message = Message::from_body(forward.publish.payload);
-        message.expires =
-            properties.correlation_data.and_then(|bytes| Some(Deadline::from_be_bytes(*bytes.first_chunk()?)));
-        Some(Self { message, qos: QoS::from_bits(bits & QOS).ok()?, retain: bits & RETAIN != 0 })
+        let bits = forward.properties?.payload_format_indicator?;
+        let qos = QoS::from_bits(bits & QOS).ok()?;
+        Some(Self { batch: forward.publish.payload, qos, retain_as_published: bits & RETAIN != 0 })
+    }
+
+    /// The receiver's copies. It sees RETAIN only if it asked for it [MQTT-3.3.1-9; MQTT-3.3.1-12 of 5.0].
+    pub(super) fn copies(self) -> impl Iterator<Item = Copy> {
+        messages(self.batch).map(move |message| Copy {
+            qos: message.qos.min(self.qos),
+            retain: message.retain && self.retain_as_published,
+            message,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{Batch, Envelope};
 
     #[test]
-    fn a_copy_comes_out_as_it_went_in() {
-        let mut message = Message::new("a/b", &[1, 1], b"x");
-        message.expires = Some(77);
-        let copy = Copy { message, qos: QoS::ExactlyOnce, retain: true };
-        let Packet::Publish(publish, properties) = copy.clone().into_packet(Bytes::from("small/1")) else { panic!() };
+    fn messages_come_out_as_this_receiver_wants_them() {
+        let mut batch = Batch::default();
+        for qos in [QoS::AtMostOnce, QoS::ExactlyOnce] {
+            batch.push("a/b", &[], b"x", Envelope { qos, retain: true, expires: None });
+        }
+        let parcel = Parcel { batch: batch.take(), qos: QoS::AtLeastOnce, retain_as_published: true };
+        let Packet::Publish(publish, properties) = parcel.clone().into_packet(Bytes::from("small/1")) else { panic!() };
         assert_eq!(publish.topic, "small/1");
-        let forward = Forward { cursor: None, size: 0, publish, properties };
-        assert_eq!(Copy::from_forward(forward), Some(copy));
+        let arrived = Parcel::from_forward(Forward { cursor: None, size: 0, publish, properties }).unwrap();
+        assert_eq!(arrived, parcel);
+        let seen: Vec<_> = arrived.copies().map(|copy| (copy.qos, copy.retain)).collect();
+        assert_eq!(seen, [(QoS::AtMostOnce, true), (QoS::AtLeastOnce, true)]);
+        let hidden = Parcel { retain_as_published: false, ..parcel };
+        assert!(hidden.copies().all(|copy| !copy.retain));
     }
 }

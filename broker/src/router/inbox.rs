@@ -16,7 +16,11 @@ use rumqttd::{
 };
 use tokio::sync::Notify;
 
-use super::{copy::Copy, links::LinkFailure, slots::Slot};
+use super::{
+    copy::{Copy, Parcel},
+    links::LinkFailure,
+    slots::Slot,
+};
 
 /// What the router counts for a message beyond topic and payload.
 const OVERHEAD: usize = 4;
@@ -44,11 +48,7 @@ impl Inbox {
         Self::new(Bytes::from_static(b"small/0"), 1024)
     }
 
-    fn size(&self, copy: &Copy) -> usize {
-        OVERHEAD + self.name.len() + copy.size()
-    }
-
-    /// Takes room for a copy of a message of `bytes`, if there is any. One that is larger than all the room has it alone.
+    /// Takes room for a batch of `bytes`, if there is any. One that is larger than all the room has it alone.
     pub(crate) fn reserve(&self, bytes: usize) -> bool {
         let bytes = OVERHEAD + self.name.len() + bytes;
         self.waiting
@@ -58,13 +58,9 @@ impl Inbox {
             .is_ok()
     }
 
-    /// Gives back the room of a copy that is not sent after all.
-    pub(crate) fn cancel(&self, bytes: usize) {
-        self.release(OVERHEAD + self.name.len() + bytes);
-    }
-
-    fn release(&self, bytes: usize) {
-        self.waiting.fetch_sub(bytes, Ordering::AcqRel);
+    /// Gives back the room of a batch that has been read, or is not sent after all.
+    pub(crate) fn release(&self, bytes: usize) {
+        self.waiting.fetch_sub(OVERHEAD + self.name.len() + bytes, Ordering::AcqRel);
         self.emptied.notify_waiters();
     }
 
@@ -73,9 +69,9 @@ impl Inbox {
         self.emptied.notified()
     }
 
-    /// The copy, for which there is room, as a packet for the router.
-    pub(crate) fn address(&self, copy: Copy) -> Packet {
-        copy.into_packet(self.name.clone())
+    /// A parcel, for which there is room, as a packet for the router.
+    pub(crate) fn address(&self, parcel: Parcel) -> Packet {
+        parcel.into_packet(self.name.clone())
     }
 }
 
@@ -125,9 +121,9 @@ impl InboxReader {
                 let offset = forward.cursor.map(|(_, offset)| offset);
                 let contiguous = self.next_offset.is_none() || self.next_offset == offset;
                 self.next_offset = offset.map(|offset| offset + 1);
-                if let Some(copy) = Copy::from_forward(forward) {
-                    self.inbox.release(self.inbox.size(&copy));
-                    copies.push(copy);
+                if let Some(parcel) = Parcel::from_forward(forward) {
+                    self.inbox.release(parcel.batch.len());
+                    copies.extend(parcel.copies());
                 }
                 if contiguous { Ok(()) } else { Err(LinkFailure) }
             }

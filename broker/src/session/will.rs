@@ -4,7 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::{gate::Gate, message::Message, packet::WillRequest};
+use crate::{
+    gate::Gate,
+    message::{Envelope, Message},
+    packet::WillRequest,
+};
 
 /// A will that has been checked.
 #[derive(Debug, Clone)]
@@ -21,8 +25,8 @@ pub(crate) struct Will {
 impl Will {
     /// Of a client; topic and rights have been checked.
     pub(crate) fn new(request: &WillRequest, owner: &Arc<str>) -> Self {
-        let mut message = Message::new(&request.topic, &request.properties.forwarded, &request.payload);
-        (message.qos, message.retain) = (request.qos, request.retain);
+        let envelope = Envelope { qos: request.qos, retain: request.retain, expires: None };
+        let message = Message::new(&request.topic, &request.properties.forwarded, &request.payload, envelope);
         Self {
             message,
             expiry: request.properties.expiry,
@@ -46,6 +50,6 @@ impl Will {
     pub(crate) async fn publish(mut self, gate: &Gate) {
         self.message.expires = self.expiry.map(|seconds| gate.now() + u64::from(seconds));
         gate.metrics.wills.add(1);
-        gate.publish(self.message, &self.owner).await;
+        gate.publish(&self.message, &self.owner).await;
     }
 }

@@ -91,10 +91,14 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{message::Message, packet::QoS};
+    use crate::{
+        message::{Envelope, Message},
+        packet::QoS,
+    };
 
     fn copy() -> Copy {
-        Copy { message: Message::new("t", &[], b"x"), qos: QoS::AtLeastOnce, retain: false }
+        let envelope = Envelope { qos: QoS::AtLeastOnce, retain: false, expires: None };
+        Copy { message: Message::new("t", &[], b"x", envelope), qos: QoS::AtLeastOnce, retain: false }
     }
 
     #[test]

@@ -289,6 +289,7 @@ mod tests {
     use super::*;
     use fogline_protocol::time::Monotonic;
     use std::io::Cursor;
+    use std::sync::atomic::AtomicUsize;
 
     const NOW: Now = Now { mono: Monotonic::from_us(1_000_000), wall: Wall::from_us(1_700_000_000_000_000) };
 
@@ -346,11 +347,38 @@ mod tests {
         assert!(offers.iter().all(|readings| readings.len() <= super::super::collector::OFFER_READINGS_MAX));
     }
 
+    /// An input that tells how much of it is left.
+    struct Counted {
+        text: std::io::Cursor<Vec<u8>>,
+        left: Arc<AtomicUsize>,
+    }
+
+    impl Counted {
+        fn new(text: Vec<u8>) -> (Arc<AtomicUsize>, Self) {
+            let left = Arc::new(AtomicUsize::new(text.len()));
+            (Arc::clone(&left), Self { text: std::io::Cursor::new(text), left })
+        }
+    }
+
+    impl Read for Counted {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            let count = self.text.read(into)?;
+            self.left.fetch_sub(count, Ordering::AcqRel);
+            Ok(count)
+        }
+    }
+
     #[test]
     fn what_was_taken_out_of_the_pipe_survives_a_stop() {
         let line = "{\"ts_us\":6,\"sensor\":\"lane-1\",\"kind\":\"road\",\"fields\":{\"speed_kmh\":1}}\n";
         let lines = 2 * CHUNK_BYTES / line.len();
-        let mut source = source(line.repeat(lines).as_bytes(), StdinConfig::default());
+        let text = line.repeat(lines).into_bytes();
+        let (left, input) = Counted::new(text);
+        let mut source = StdinSource::new(input, StdinConfig::default()).unwrap();
+        // A stop that came before would leave the rest in the pipe, where it is as safe.
+        while left.load(Ordering::Acquire) > 0 {
+            std::thread::yield_now();
+        }
         let mut taken = match source.step(NOW).unwrap() {
             Step::Offer(offer) => offer.readings.len(),
             Step::Wait(_) | Step::End => 0,
