@@ -51,7 +51,7 @@ pub(super) enum End {
 }
 
 /// What to do after some packets were processed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Next {
     /// Nothing is left but perhaps a part of a packet.
     Read,
@@ -59,6 +59,23 @@ pub(super) enum Next {
     Yield,
     /// A packet waits for room in an inbox.
     Wait(Arc<Inbox>),
+    /// A receiver is behind: it has a moment to catch up.
+    Pace(Arc<Inbox>),
+}
+
+impl Next {
+    /// What it has to wait for, if anything.
+    async fn wait(waits_for: Option<Self>) {
+        match waits_for {
+            Some(Self::Wait(inbox)) => timing::emptied(&inbox).await,
+            Some(Self::Pace(inbox)) => timing::caught_up(&inbox).await,
+            _ => {}
+        }
+    }
+
+    fn waits(&self) -> bool {
+        matches!(self, Self::Wait(_) | Self::Pace(_))
+    }
 }
 
 /// A client, from CONNACK on.
@@ -167,7 +184,8 @@ impl Connection {
             if may_read {
                 input.reserve(size);
             }
-            let full = if let Next::Wait(inbox) = &next { Some(Arc::clone(inbox)) } else { None };
+            self.session.say_whether_behind(self.watch.is_stuck(Instant::now()));
+            let waits_for = next.waits().then(|| next.clone());
             tokio::select! {
                 handover = self.seat.evicted() => return End::TakenOver(handover),
                 () = &mut stopping => return End::Stopping,
@@ -190,7 +208,7 @@ impl Connection {
                         next = Next::Yield;
                     }
                 },
-                () = wait_for_room(full), if matches!(next, Next::Wait(_)) => next = Next::Yield,
+                () = Next::wait(waits_for), if next.waits() => next = Next::Yield,
                 () = tokio::task::yield_now(), if may_answer && matches!(next, Next::Yield) => {}
                 () = pause_until(pause), if pause.is_some() => pause = None,
                 () = &mut timer => {
@@ -343,12 +361,6 @@ async fn write(writer: &mut (impl AsyncWrite + Unpin), out: &mut BytesMut) -> st
         writer.flush().await?;
     }
     Ok(count)
-}
-
-async fn wait_for_room(full: Option<Arc<Inbox>>) {
-    if let Some(inbox) = full {
-        timing::emptied(&inbox).await;
-    }
 }
 
 async fn pause_until(until: Option<Instant>) {

@@ -22,6 +22,8 @@ pub(super) struct Outbound {
     closed: Option<(Arc<Route>, Bytes)>,
     /// What the router gets next.
     parcels: Vec<Packet>,
+    /// A receiver that is behind.
+    behind: Option<Arc<Inbox>>,
 }
 
 impl Outbound {
@@ -62,9 +64,16 @@ impl Outbound {
     fn retry(&mut self, publisher: u64) -> Result<(), Arc<Inbox>> {
         if let Some((route, batch)) = &self.closed {
             fan_out(route, publisher, batch, &mut self.parcels)?;
+            self.behind =
+                route.receivers.iter().map(|receiver| &receiver.inbox).find(|inbox| inbox.is_behind()).cloned();
             self.closed = None;
         }
         Ok(())
+    }
+
+    /// A receiver of the last batch that is behind: its client should not be outrun.
+    pub(super) fn take_behind(&mut self) -> Option<Arc<Inbox>> {
+        self.behind.take()
     }
 
     /// Gives the router what is ready for it.

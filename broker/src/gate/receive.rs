@@ -98,9 +98,10 @@ impl Connection {
         let closed = self.outbound.close(self.session.number());
         self.outbound.submit(&self.gate);
         self.gate.intake.room().await;
-        match (outcome, closed) {
-            (Ok(Next::Read | Next::Yield), Err(full)) => Ok(Next::Wait(full)),
-            (outcome, _) => outcome,
+        match (outcome, closed, self.outbound.take_behind()) {
+            (Ok(Next::Read | Next::Yield), Err(full), _) => Ok(Next::Wait(full)),
+            (Ok(Next::Read | Next::Yield), Ok(()), Some(behind)) => Ok(Next::Pace(behind)),
+            (outcome, ..) => outcome,
         }
     }
 

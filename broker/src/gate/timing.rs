@@ -9,6 +9,10 @@ use crate::router::inbox::Inbox;
 
 /// How often a connection looks after itself at least: frees memory it does not need.
 const TICK: Duration = Duration::from_secs(30);
+/// Longest that a publisher waits for a client that is behind, after each turn.
+const PACE: Duration = Duration::from_millis(100);
+/// A client that has taken nothing for so long is not waited for.
+const STUCK: Duration = Duration::from_millis(100);
 /// Room is looked for again after this at the latest. Readers empty their inboxes within milliseconds.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -16,6 +20,14 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 pub(super) async fn emptied(inbox: &Inbox) {
     // Time is up, or something was read: the caller looks again in both cases.
     drop(timeout(LOOK_AGAIN, inbox.emptied()).await);
+}
+
+/// Waits until the client of an inbox has caught up, for a moment at most: a slow client slows its publishers down by no more.
+pub(super) async fn caught_up(inbox: &Inbox) {
+    let caught_up = inbox.caught_up();
+    if inbox.is_behind() {
+        drop(timeout(PACE, caught_up).await);
+    }
 }
 
 /// When a connection has been silent, or stuck, for too long.
@@ -55,6 +67,11 @@ impl Watch {
     /// Something waits to be written.
     pub(super) fn waits(&mut self, now: Instant) {
         self.stuck_since.get_or_insert(now);
+    }
+
+    /// The peer has taken nothing for a while.
+    pub(super) fn is_stuck(&self, now: Instant) -> bool {
+        self.stuck_since.is_some_and(|since| now >= since + STUCK)
     }
 
     pub(super) fn check(&self, now: Instant) -> Result<(), Late> {

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
 };
@@ -35,11 +35,21 @@ pub(crate) struct Inbox {
     room: usize,
     waiting: AtomicUsize,
     emptied: Notify,
+    /// Its client is not as fast as those who publish to it.
+    behind: AtomicBool,
+    caught_up: Notify,
 }
 
 impl Inbox {
     pub(super) fn new(name: Bytes, room: usize) -> Arc<Self> {
-        Arc::new(Self { name, room, waiting: AtomicUsize::new(0), emptied: Notify::new() })
+        Arc::new(Self {
+            name,
+            room,
+            waiting: AtomicUsize::new(0),
+            emptied: Notify::new(),
+            behind: AtomicBool::new(false),
+            caught_up: Notify::new(),
+        })
     }
 
     /// One that nobody reads.
@@ -67,6 +77,22 @@ impl Inbox {
     /// Completes when something has been read. Create it before asking for room, so that nothing is missed.
     pub(crate) fn emptied(&self) -> impl Future<Output = ()> {
         self.emptied.notified()
+    }
+
+    /// Says whether its client is behind: publishers then take their time.
+    pub(crate) fn set_behind(&self, behind: bool) {
+        if self.behind.swap(behind, Ordering::AcqRel) && !behind {
+            self.caught_up.notify_waiters();
+        }
+    }
+
+    pub(crate) fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Acquire)
+    }
+
+    /// Completes when its client is not behind any more. As with [`Inbox::emptied`], look before waiting.
+    pub(crate) fn caught_up(&self) -> impl Future<Output = ()> {
+        self.caught_up.notified()
     }
 
     /// A parcel, for which there is room, as a packet for the router.

@@ -11,6 +11,9 @@ use crate::{
     router::{LinkFailure, copy::Copy},
 };
 
+/// The part of what may wait, from which on publishers take their time.
+const LONG: usize = 8;
+
 /// A client is too far behind: what waits for it is more than it may be, or the router failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Overflow;
@@ -60,6 +63,11 @@ impl Backlog {
         let all = self.gate.waiting_bytes.fetch_add(added, Ordering::Relaxed) + added;
         let limits = &self.gate.limits;
         if self.bytes > limits.queue_bytes || all > limits.all_queue_bytes { Err(Overflow) } else { Ok(()) }
+    }
+
+    /// More waits than a quick client lets happen.
+    pub(crate) fn is_long(&self) -> bool {
+        self.bytes > self.gate.limits.queue_bytes / LONG
     }
 
     /// The next message to send.

@@ -12,6 +12,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -31,6 +32,9 @@ pub(crate) use window::{Stage, Window};
 const MAX_SUBSCRIPTIONS: usize = 1000;
 /// Most bytes of all its filters.
 const MAX_FILTER_BYTES: usize = 128 * 1024;
+
+/// Longest that publishers wait for one client to catch up.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Sessions are told apart by a number of their own, as client ids come again.
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
@@ -57,6 +61,8 @@ pub(crate) struct Session {
     pub(crate) received: HashSet<u16>,
     /// Seconds that it outlives its connection; 0 ends it then.
     pub(crate) expiry: u32,
+    /// Since when more waits than a quick client lets happen.
+    behind_since: Option<Instant>,
     /// Of a connection that has ended, if its time has not come yet.
     pub(crate) will: Option<Will>,
 }
@@ -84,6 +90,7 @@ impl Session {
             window: Window::default(),
             received: HashSet::new(),
             expiry: 0,
+            behind_since: None,
             will: None,
             gate: Arc::clone(gate),
         }
@@ -170,6 +177,19 @@ impl Session {
         })
     }
 
+    /// Tells publishers whether they should wait for the client to catch up. They wait for one that is a little slower than they are in
+    /// a burst; one that takes nothing, or stays behind, is on its own: it slows nobody down for longer than [`PATIENCE`].
+    pub(crate) fn say_whether_behind(&mut self, stuck: bool) {
+        let Some(reader) = &self.inbox else { return };
+        if !self.backlog.is_long() {
+            self.behind_since = None;
+            reader.inbox().set_behind(false);
+            return;
+        }
+        let since = *self.behind_since.get_or_insert_with(Instant::now);
+        reader.inbox().set_behind(!stuck && since.elapsed() < PATIENCE);
+    }
+
     /// Waits for messages, and puts them into the backlog. Never completes while nothing is subscribed. Cancel safe.
     ///
     /// # Errors
@@ -190,6 +210,9 @@ impl Drop for Session {
     fn drop(&mut self) {
         for filter in self.subscriptions.keys() {
             self.gate.subscriptions.remove(filter, self.number);
+        }
+        if let Some(reader) = &self.inbox {
+            reader.inbox().set_behind(false);
         }
     }
 }
