@@ -4,8 +4,9 @@
 //! new connection, and [`ServerTls::watch`] replaces it when a certificate was renewed or a client's was revoked. Files
 //! that cannot be used never replace what is in force.
 //!
-//! What a replacement does not do is end connections that exist: who must go at once is disconnected by the program that
-//! keeps the connections. Sessions are not resumed over a replacement, so a revoked client cannot come back that way.
+//! A replacement does not end connections that exist by itself: the program that keeps them hears of it by
+//! [`ServerTls::changes`], and ends those whose client is not [`ServerTls::still_trusted`]. Sessions are not resumed over a
+//! replacement, so a revoked client cannot come back that way.
 
 mod certificate;
 mod client;

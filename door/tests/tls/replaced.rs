@@ -1,6 +1,6 @@
 //! What a change of the files does to a server that runs.
 
-use crate::authority::Authority;
+use crate::authority::{Authority, Issued};
 use crate::support::{Files, meet};
 use fogline_door::tls::{ClientCertificates, ServerTls, TlsError, WATCH_PERIOD};
 use rustls::version::{TLS12, TLS13};
@@ -77,4 +77,49 @@ async fn a_watched_change_is_in_force_without_a_restart() {
     tokio::time::sleep(WATCH_PERIOD * 3).await;
     assert_eq!(&meet(&server, &files.client(None)).await.unwrap().server, renewed.certificate.der());
     watching.abort();
+}
+
+#[tokio::test]
+async fn who_was_let_in_is_trusted_until_its_certificate_is_revoked() {
+    let files = Files::new();
+    let (bad, good) = (files.authority.issue("bad", 2), files.authority.issue("good", 3));
+    let shown = |issued: &Issued| [issued.certificate.der().clone()];
+    files.put("crl.pem", &files.authority.list(1, &[]));
+    let server = ServerTls::load(files.config_with_list(ClientCertificates::Optional)).unwrap();
+    let mut changes = server.changes();
+    assert!(server.still_trusted(&shown(&bad)) && server.still_trusted(&[]));
+    files.put("crl.pem", &files.authority.list(2, &[&bad]));
+    assert!(!changes.has_changed().unwrap());
+    server.reload().unwrap();
+    changes.changed().await.unwrap();
+    assert!(!server.still_trusted(&shown(&bad)));
+    assert!(server.still_trusted(&shown(&good)) && server.still_trusted(&[]));
+}
+
+#[tokio::test]
+async fn who_was_let_in_is_not_trusted_when_its_ca_no_longer_is() {
+    let files = Files::new();
+    let lane = [files.authority.issue("lane-1", 2).certificate.der().clone()];
+    let server = ServerTls::load(files.config(ClientCertificates::Required)).unwrap();
+    assert!(server.still_trusted(&lane) && !server.still_trusted(&[]));
+    files.put("ca.pem", &Authority::new("next CA").pem());
+    server.reload().unwrap();
+    assert!(!server.still_trusted(&lane));
+}
+
+#[test]
+fn where_no_certificate_is_asked_everybody_is_trusted() {
+    let files = Files::new();
+    let server = ServerTls::load(files.config(ClientCertificates::NotAsked)).unwrap();
+    assert!(server.still_trusted(&[]) && server.still_trusted(&[files.server.certificate.der().clone()]));
+}
+
+#[test]
+fn files_that_cannot_be_used_are_no_change() {
+    let files = Files::new();
+    let server = ServerTls::load(files.config(ClientCertificates::Required)).unwrap();
+    let changes = server.changes();
+    files.put("ca.pem", "half a certi");
+    server.reload().unwrap_err();
+    assert!(!changes.has_changed().unwrap());
 }
