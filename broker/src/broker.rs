@@ -1,9 +1,15 @@
 //! A running broker: its threads, its end, and how its failure is heard of.
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
+use fogline_door::tls::ServerTls;
 use tokio::{
-    net::TcpListener,
     runtime::{Builder, Runtime},
     sync::{oneshot, watch},
     time::{Instant, sleep},
@@ -13,6 +19,7 @@ use crate::{
     config::BrokerConfig,
     error::{BrokerError, Failure},
     gate::{Gate, listener},
+    listeners::{self, Listener, Scheme},
     panics::{FailureSlot, PanicWatch, report},
     probe::Probe,
     watchdog,
@@ -32,7 +39,9 @@ const WATCHDOG_THREADS: usize = 1;
 /// way to end it.
 #[derive(Debug)]
 pub struct Broker {
-    address: SocketAddr,
+    /// At least one.
+    addresses: Vec<(Scheme, SocketAddr)>,
+    tls: Option<Arc<ServerTls>>,
     failure: watch::Receiver<Option<Failure>>,
     // On threads of its own: connections that block theirs must not keep the watchdog from seeing it.
     watchdog: Threads,
@@ -45,27 +54,33 @@ impl Broker {
     /// Starts a broker and waits until a message has made its round trip.
     ///
     /// # Errors
-    /// [`BrokerError::Settings`] for settings out of range, [`BrokerError::Listen`] if the address cannot be had,
+    /// [`BrokerError::Settings`] for settings out of range, [`BrokerError::Tls`] if a file of TLS cannot be used,
+    /// [`BrokerError::Listen`] if an address cannot be had,
     /// [`BrokerError::Threads`] if threads cannot be had, [`BrokerError::NotReady`] after about 10 s without a round trip,
     /// [`BrokerError::Failed`] if it died meanwhile.
     pub async fn start(config: BrokerConfig) -> Result<Self, BrokerError> {
         config.check()?;
-        let listen = |source| BrokerError::Listen { address: config.listen, source };
+        let tls = config.tls.clone().map(ServerTls::load).transpose()?.map(Arc::new);
         let (slot, failure) = watch::channel(None);
         let panics = PanicWatch::new(slot.clone());
         let connections = Threads::start(panics.connection_threads(), None).map_err(BrokerError::Threads)?;
         let watchdog = Threads::start("watchdog".to_owned(), Some(WATCHDOG_THREADS)).map_err(BrokerError::Threads)?;
-        let listener = connections.enter(|| listener::bind(config.listen)).map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let listeners = connections.enter(|| listeners::bind(&config, tls.as_ref()))?;
+        let addresses = listeners.iter().map(|listener| (listener.scheme, listener.address)).collect();
         let gate = Gate::start(&config, panics.router_number())?;
-        let broker = Self { address, failure, gate, watchdog, connections, _panics: panics };
+        let broker = Self { addresses, tls, failure, gate, watchdog, connections, _panics: panics };
         broker.watch(&config, slot).await?;
-        broker.serve(listener);
+        broker.serve(listeners);
         Ok(broker)
     }
 
-    fn serve(&self, listener: TcpListener) {
-        self.connections.spawn(listener::accept(Arc::clone(&self.gate), listener));
+    fn serve(&self, listeners: Vec<Listener>) {
+        for Listener { socket, transport, .. } in listeners {
+            self.connections.spawn(listener::accept(Arc::clone(&self.gate), socket, transport));
+        }
+        if let Some(tls) = self.tls.clone() {
+            self.connections.spawn(async move { tls.watch().await });
+        }
         let gate = Arc::clone(&self.gate);
         self.connections.spawn(async move { gate.keep_house().await });
         let access = self.gate.access.clone();
@@ -81,7 +96,7 @@ impl Broker {
             biased;
             failure = self.failed() => Err(match failure {
                 Failure::Unresponsive { silent_for, last } => {
-                    BrokerError::NotReady { address: self.address, waited: silent_for, last }
+                    BrokerError::NotReady { address: self.local_addr(), waited: silent_for, last }
                 }
                 failure @ Failure::Router(_) => failure.into(),
             }),
@@ -89,10 +104,26 @@ impl Broker {
         }
     }
 
-    /// Where clients connect; the port is never 0.
+    /// Where clients connect: without TLS where that is possible, otherwise at the first of [`Broker::addresses`]. The port is never 0.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.address
+        // A checked configuration has a listener.
+        self.addresses.first().map_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), |(_, address)| *address)
+    }
+
+    /// Where clients connect with TLS.
+    #[must_use]
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.address_of(Scheme::Mqtts)
+    }
+
+    /// All listeners.
+    pub fn addresses(&self) -> impl Iterator<Item = (Scheme, SocketAddr)> {
+        self.addresses.iter().copied()
+    }
+
+    fn address_of(&self, wanted: Scheme) -> Option<SocketAddr> {
+        self.addresses().find_map(|(scheme, address)| (scheme == wanted).then_some(address))
     }
 
     /// Completes when the broker can no longer serve, and says why. Cancel safe; may be awaited again.
@@ -121,14 +152,23 @@ impl Broker {
         }
     }
 
-    /// Reads users and rules again; otherwise that happens within seconds of a change. What is wrong in them is logged, and what was
-    /// in force stays.
+    /// Reads users, rules and the files of TLS again now, whether or not they have changed, and logs the outcome. What cannot be used leaves in force what
+    /// was. Clients who may not be here any more are disconnected.
     pub async fn reload(&self) {
-        let access = self.gate.access.clone();
-        match tokio::task::spawn_blocking(move || access.reload()).await {
-            Ok(Ok(())) => tracing::info!("users and rules were read again"),
-            Ok(Err(error)) => tracing::error!(%error, "what was in force stays"),
-            Err(error) => tracing::error!(%error, "users and rules were not read"),
+        let (access, tls) = (self.gate.access.clone(), self.tls.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            match access.reload() {
+                Ok(()) => tracing::info!("users and rules were read again"),
+                Err(error) => tracing::error!(%error, "users and rules cannot be used: what was in force stays"),
+            }
+            match tls.map(|tls| tls.reload()) {
+                Some(Ok(())) => tracing::info!("the TLS files were read again"),
+                Some(Err(error)) => tracing::error!(%error, "the TLS files cannot be used: what was in force stays"),
+                None => {}
+            }
+        });
+        if let Err(error) = read.await {
+            tracing::error!(%error, "nothing was read again");
         }
     }
 
@@ -139,21 +179,21 @@ impl Broker {
     }
 }
 
-/// Runs a broker until `shutdown` completes; calls `ready` with its address once it serves.
+/// Runs a broker until `shutdown` completes; calls `ready` with it once it serves.
 ///
 /// # Errors
 /// As [`Broker::start`], and [`BrokerError::Failed`] if the broker died while it ran.
 pub async fn run(
     config: BrokerConfig,
     shutdown: impl Future<Output = ()>,
-    ready: impl FnOnce(SocketAddr),
+    ready: impl FnOnce(&Broker),
 ) -> Result<(), BrokerError> {
     let mut shutdown = pin!(shutdown);
     let broker = tokio::select! {
         started = Broker::start(config) => started?,
         () = &mut shutdown => return Ok(()),
     };
-    ready(broker.local_addr());
+    ready(&broker);
     let outcome = tokio::select! {
         () = shutdown => Ok(()),
         failure = broker.failed() => Err(failure.into()),
@@ -205,8 +245,6 @@ fn unknown_failure() -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use rumqttd::protocol::{Packet, Publish};
 
     use super::*;
@@ -215,7 +253,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(30);
 
     fn on_a_free_port() -> BrokerConfig {
-        BrokerConfig { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..BrokerConfig::default() }
+        BrokerConfig { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), ..BrokerConfig::default() }
     }
 
     /// The router panics when the first character of a topic has more than one byte. No client can get it to see one.

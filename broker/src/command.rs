@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Write},
-    net::SocketAddr,
     pin::pin,
     process::ExitCode,
 };
@@ -11,6 +10,7 @@ use crate::{
     broker::Broker,
     config::BrokerConfig,
     error::BrokerError,
+    listeners::Scheme,
     open_files,
     settings::{BrokerArgs, Settings},
 };
@@ -27,15 +27,18 @@ Examples:
   fogline-broker --config broker.toml           read them from it
   fogline-broker --users users --listen 0.0.0.0:1883
                                                 let in those whom fogline-broker user add has added
+  fogline-broker --tls-listen 0.0.0.0:8883 --tls-cert server.pem --tls-key server-key.pem \\
+    --tls-client-ca ca.pem --tls-client-certificates required
+                                                TLS for other machines, which must show certificates
   mosquitto_sub -q 1 -v -t 'fogline/v1/#'       watch the messages that pass
 
-SIGHUP makes it read users and rules again; it does so by itself when they change.
+SIGHUP makes it read users, rules and TLS files again; it does so by itself when they change.
 
 Flags go before the environment, the environment before the file.
 
 Exit status:
   0  stopped by SIGTERM or SIGINT
-  1  cannot listen, or the router died
+  1  cannot listen, TLS files cannot be used, or the router died
   2  bad settings";
 
 /// Runs a broker until SIGTERM or SIGINT and gives the exit status: 0 when stopped, 1 when it could not start or died,
@@ -79,7 +82,7 @@ async fn serve(config: BrokerConfig) -> anyhow::Result<()> {
         started = Broker::start(config) => started?,
         () = &mut stopped => return Ok(()),
     };
-    say_ready(broker.local_addr());
+    say_ready(&broker);
     let outcome = loop {
         tokio::select! {
             () = &mut stopped => break Ok(()),
@@ -93,11 +96,17 @@ async fn serve(config: BrokerConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn say_ready(address: SocketAddr) {
-    tracing::info!(%address, "ready");
+/// One line for each listener, the plain one first and without a scheme.
+fn say_ready(broker: &Broker) {
+    let mut lines = String::new();
+    for (scheme, address) in broker.addresses() {
+        tracing::info!(%scheme, %address, "ready");
+        let scheme = if scheme == Scheme::Mqtt { String::new() } else { format!("{scheme}://") };
+        lines += &format!("fogline-broker ready on {scheme}{address}\n");
+    }
     let mut stdout = io::stdout().lock();
-    // A closed standard output is no reason to stop carrying messages.
-    if let Err(error) = writeln!(stdout, "fogline-broker ready on {address}").and_then(|()| stdout.flush()) {
+    // In one piece: who reads only the first line may close it then. That is no reason to stop carrying messages.
+    if let Err(error) = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush()) {
         tracing::warn!(%error, "cannot say on standard output that the broker is ready");
     }
 }

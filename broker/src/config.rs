@@ -7,6 +7,10 @@ use std::{
     time::Duration,
 };
 
+mod listeners;
+
+use fogline_door::tls::TlsConfig;
+
 use crate::error::ConfigErrors;
 
 /// What ingesters subscribe.
@@ -35,8 +39,13 @@ const WATCHDOG_DEADLINE: RangeInclusive<Duration> = Duration::from_millis(500)..
 /// How a broker listens, what it keeps, and how it is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerConfig {
-    /// Where to listen. Port 0 takes a free one. An address that other machines can reach wants `users`. Default `127.0.0.1:1883`.
-    pub listen: SocketAddr,
+    /// Where to listen for MQTT over TCP, or none. Port 0 takes a free one. An address that other machines can reach wants `users`. Default `127.0.0.1:1883`.
+    pub listen: Option<SocketAddr>,
+    /// Where to listen for MQTT over TLS, with `tls`; usually on port 8883. An address that other machines can reach wants `users`, or clients that
+    /// must show certificates. Default none.
+    pub tls_listen: Option<SocketAddr>,
+    /// The files of TLS. They are read again when they change, and clients whose certificates were revoked are disconnected then. Default none.
+    pub tls: Option<TlsConfig>,
     /// The file of those who may connect ([`access`](crate::access)). Without it everybody is anonymous. Default none.
     pub users: Option<PathBuf>,
     /// The file of what they may do, beyond what is built in. Default none.
@@ -77,7 +86,9 @@ pub struct BrokerConfig {
 impl Default for BrokerConfig {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 1883)),
+            listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 1883))),
+            tls_listen: None,
+            tls: None,
             users: None,
             rules: None,
             max_connections: 20_000,
@@ -124,17 +135,19 @@ impl BrokerConfig {
         ]
         .into_iter()
         .flatten()
+        .chain(self.listener_problems())
         .collect()
     }
 
     /// Nobody who is not on this machine may come in without saying who it is.
     fn exposed(&self) -> Option<String> {
-        let ip = self.listen.ip();
-        (!ip.is_loopback() && self.users.is_none()).then(|| {
+        let address = self.listen?;
+        (!listeners::is_loopback(address) && self.users.is_none()).then(|| {
             format!(
                 "listen: {ip} can be reached from other machines, and without users anybody there could read and write every topic; \
                  name those who may with --users FILE (fogline-broker user add --help), or use 127.0.0.1:{port} or [::1]:{port}",
-                port = self.listen.port()
+                ip = address.ip(),
+                port = address.port()
             )
         })
     }
@@ -161,7 +174,7 @@ mod tests {
     #[test]
     fn all_problems_are_reported_together() {
         let config = BrokerConfig {
-            listen: "0.0.0.0:1883".parse().unwrap(),
+            listen: Some("0.0.0.0:1883".parse().unwrap()),
             max_connections: 0,
             segment_bytes: 1023,
             segment_count: 1,
@@ -182,7 +195,7 @@ mod tests {
             ("[::]:1883", false),
             ("10.0.0.1:1883", false),
         ] {
-            let config = BrokerConfig { listen: listen.parse().unwrap(), ..BrokerConfig::default() };
+            let config = BrokerConfig { listen: Some(listen.parse().unwrap()), ..BrokerConfig::default() };
             assert_eq!(config.check().is_ok(), accepted, "{listen}");
         }
     }
@@ -190,7 +203,7 @@ mod tests {
     #[test]
     fn with_users_other_machines_may_come() {
         let config = BrokerConfig {
-            listen: "0.0.0.0:1884".parse().unwrap(),
+            listen: Some("0.0.0.0:1884".parse().unwrap()),
             users: Some("users".into()),
             ..BrokerConfig::default()
         };
@@ -199,7 +212,7 @@ mod tests {
 
     #[test]
     fn an_exposed_address_is_refused_with_the_remedy() {
-        let config = BrokerConfig { listen: "0.0.0.0:1884".parse().unwrap(), ..BrokerConfig::default() };
+        let config = BrokerConfig { listen: Some("0.0.0.0:1884".parse().unwrap()), ..BrokerConfig::default() };
         assert!(config.check().unwrap_err().to_string().contains("use 127.0.0.1:1884"));
     }
 }

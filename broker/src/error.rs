@@ -1,5 +1,6 @@
 //! What can go wrong, named for what the caller can do about it.
 
+use fogline_door::tls::TlsError;
 use std::{fmt, io, net::SocketAddr, time::Duration};
 
 use crate::access::AccessError;
@@ -15,13 +16,18 @@ pub enum BrokerError {
     #[error(transparent)]
     Access(#[from] AccessError),
     /// The address is taken or not this machine's: free it, or choose another.
-    #[error("cannot listen on {address}: {source}; stop what uses it, or choose another address with --listen")]
+    #[error("cannot listen on {address}: {source}; stop what uses it, or choose another address with {flag}")]
     Listen {
         /// The address that was asked for.
         address: SocketAddr,
+        /// The flag that gave it.
+        flag: &'static str,
         /// What the operating system said.
         source: io::Error,
     },
+    /// The TLS files cannot be used: mend the one that is named.
+    #[error("no TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The operating system gave no threads: free resources and try again.
     #[error("cannot start the broker's threads: {0}")]
     Threads(#[source] io::Error),

@@ -10,7 +10,7 @@
 //! panic hook and a repeated round trip of a message (the *watchdog*) turn that into a [`Failure`] within a bound, and the program
 //! then ends with a non-zero status, for its supervisor to start it again.
 //!
-//! This crate depends on no other Fogline crate: any MQTT broker can take its place.
+//! This crate depends on no other Fogline crate but the door, which lets connections in everywhere: any MQTT broker can take its place.
 
 pub mod access;
 mod broker;
@@ -18,6 +18,7 @@ mod command;
 mod config;
 mod error;
 mod gate;
+mod listeners;
 mod logging;
 mod message;
 mod metrics;
@@ -39,6 +40,7 @@ pub use broker::{Broker, run};
 pub use command::{EXAMPLES, execute};
 pub use config::{BrokerConfig, INGEST_FILTER};
 pub use error::{BrokerError, ConfigErrors, Failure};
+pub use listeners::Scheme;
 pub use logging::{LogArgs, LogError};
-pub use settings::{BrokerArgs, Settings};
+pub use settings::{BrokerArgs, Listen, Settings};
 pub use user_command::{AddArgs, BrokerCommand, UserCommand, UsersArg};

@@ -11,19 +11,42 @@ use std::{
     time::Duration,
 };
 
+mod listen;
+
 use clap::Args;
+use fogline_door::tls::{ClientCertificates, TlsConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::{config::BrokerConfig, error::ConfigErrors};
+
+pub use listen::Listen;
 
 /// The settings of a broker, each optional; what they mean is described at [`BrokerConfig`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Address to listen on, loopback only without --users; port 0 takes a free one [default: 127.0.0.1:1883]
+    /// Address to listen on, loopback only without --users; port 0 takes a free one; off for none [default: 127.0.0.1:1883]
     #[arg(long, value_name = "ADDRESS:PORT", env = "FOGLINE_BROKER_LISTEN")]
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<Listen>,
+    /// Address to listen on with TLS, usually with port 8883
+    #[arg(long, value_name = "ADDRESS:PORT", env = "FOGLINE_BROKER_TLS_LISTEN")]
+    pub tls_listen: Option<SocketAddr>,
+    /// The broker's certificate for TLS, PEM: its own first, then its CA's; read again when it changes
+    #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's key, PEM, not encrypted
+    #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+    /// The CAs whose client certificates are good, PEM
+    #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_TLS_CLIENT_CA")]
+    pub tls_client_ca: Option<PathBuf>,
+    /// Client certificates that were revoked, PEM: one list of each of those CAs
+    #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_TLS_CRL")]
+    pub tls_crl: Option<PathBuf>,
+    /// Whether clients must show a certificate [default: not-asked]
+    #[arg(long, value_name = "WHETHER", env = "FOGLINE_BROKER_TLS_CLIENT_CERTIFICATES")]
+    pub tls_client_certificates: Option<ClientCertificates>,
     /// File of those who may connect; without it everybody may, from this machine
     #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_USERS")]
     pub users: Option<PathBuf>,
@@ -97,7 +120,9 @@ impl BrokerArgs {
     pub fn resolve(self) -> Result<BrokerConfig, ConfigErrors> {
         let mut problems = Vec::new();
         let file = self.config.map(|path| read(&path, &mut problems)).unwrap_or_default();
-        let config = self.settings.or(file).over(BrokerConfig::default());
+        let settings = self.settings.or(file);
+        problems.extend(settings.partners_missing());
+        let config = settings.over(BrokerConfig::default());
         problems.extend(config.problems());
         ConfigErrors::check(problems)?;
         Ok(config)
@@ -111,6 +136,12 @@ impl Settings {
             listen: self.listen.or(other.listen),
             users: self.users.or(other.users),
             rules: self.rules.or(other.rules),
+            tls_listen: self.tls_listen.or(other.tls_listen),
+            tls_cert: self.tls_cert.or(other.tls_cert),
+            tls_key: self.tls_key.or(other.tls_key),
+            tls_client_ca: self.tls_client_ca.or(other.tls_client_ca),
+            tls_crl: self.tls_crl.or(other.tls_crl),
+            tls_client_certificates: self.tls_client_certificates.or(other.tls_client_certificates),
             max_connections: self.max_connections.or(other.max_connections),
             max_payload_bytes: self.max_payload_bytes.or(other.max_payload_bytes),
             segment_bytes: self.segment_bytes.or(other.segment_bytes),
@@ -128,9 +159,40 @@ impl Settings {
         }
     }
 
+    /// The files of TLS, when what they need is there.
+    fn tls(&self) -> Option<TlsConfig> {
+        Some(TlsConfig {
+            certificate: self.tls_cert.clone()?,
+            key: self.tls_key.clone()?,
+            client_ca: self.tls_client_ca.clone(),
+            crl: self.tls_crl.clone(),
+            client_certificates: self.tls_client_certificates.unwrap_or_default(),
+        })
+    }
+
+    /// What was given without what it is of no use without, each with its remedy.
+    fn partners_missing(&self) -> Option<String> {
+        let missing = |name: &str, flags: &str| format!("{name}: of no use alone; give {flags} too");
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(_), Some(_)) => return None,
+            (Some(_), None) => return Some(missing("tls_cert", "--tls-key")),
+            (None, Some(_)) => return Some(missing("tls_key", "--tls-cert")),
+            (None, None) => {}
+        }
+        let given = [
+            ("tls_client_ca", self.tls_client_ca.is_some()),
+            ("tls_crl", self.tls_crl.is_some()),
+            ("tls_client_certificates", self.tls_client_certificates.is_some()),
+        ];
+        let (name, _) = given.into_iter().find(|(_, given)| *given)?;
+        Some(missing(name, "--tls-cert and --tls-key"))
+    }
+
     fn over(self, base: BrokerConfig) -> BrokerConfig {
         BrokerConfig {
-            listen: self.listen.unwrap_or(base.listen),
+            listen: self.listen.map_or(base.listen, |Listen(address)| address),
+            tls: self.tls().or(base.tls),
+            tls_listen: self.tls_listen.or(base.tls_listen),
             users: self.users.or(base.users),
             rules: self.rules.or(base.rules),
             max_connections: self.max_connections.unwrap_or(base.max_connections),
@@ -154,8 +216,15 @@ impl Settings {
 impl From<&BrokerConfig> for Settings {
     fn from(config: &BrokerConfig) -> Self {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).ok();
+        let tls = config.tls.as_ref();
         Self {
-            listen: Some(config.listen),
+            listen: Some(Listen(config.listen)),
+            tls_listen: config.tls_listen,
+            tls_cert: tls.map(|tls| tls.certificate.clone()),
+            tls_key: tls.map(|tls| tls.key.clone()),
+            tls_client_ca: tls.and_then(|tls| tls.client_ca.clone()),
+            tls_crl: tls.and_then(|tls| tls.crl.clone()),
+            tls_client_certificates: tls.map(|tls| tls.client_certificates),
             users: config.users.clone(),
             rules: config.rules.clone(),
             max_connections: Some(config.max_connections),
@@ -277,9 +346,36 @@ mod tests {
 
     #[test]
     fn printed_settings_read_back_as_the_same() {
-        let config = BrokerConfig { segment_count: 9, ..BrokerConfig::default() };
-        let text = toml::to_string(&Settings::from(&config)).unwrap();
-        let (settings, problems) = parsed(&text);
-        assert_eq!((settings.over(BrokerConfig::default()), problems), (config, Vec::new()));
+        let tls = TlsConfig {
+            client_ca: Some("ca.pem".into()),
+            crl: Some("crl.pem".into()),
+            client_certificates: ClientCertificates::Required,
+            ..TlsConfig::new("server.pem", "server.key")
+        };
+        let secure = BrokerConfig {
+            listen: None,
+            tls_listen: Some("0.0.0.0:8883".parse().unwrap()),
+            tls: Some(tls),
+            ..BrokerConfig::default()
+        };
+        for config in [BrokerConfig { segment_count: 9, ..BrokerConfig::default() }, secure] {
+            let text = toml::to_string(&Settings::from(&config)).unwrap();
+            let (settings, problems) = parsed(&text);
+            assert_eq!((settings.over(BrokerConfig::default()), problems), (config, Vec::new()));
+        }
+    }
+
+    #[test]
+    fn what_tls_needs_is_asked_for() {
+        let path = || Some(PathBuf::from("file.pem"));
+        for (settings, name, remedy) in [
+            (Settings { tls_cert: path(), ..Settings::default() }, "tls_cert:", "--tls-key"),
+            (Settings { tls_key: path(), ..Settings::default() }, "tls_key:", "--tls-cert"),
+            (Settings { tls_client_ca: path(), ..Settings::default() }, "tls_client_ca:", "--tls-cert and --tls-key"),
+            (Settings { tls_crl: path(), ..Settings::default() }, "tls_crl:", "--tls-cert and --tls-key"),
+        ] {
+            let errors = BrokerArgs { settings, ..BrokerArgs::default() }.resolve().unwrap_err();
+            assert!(errors.problems()[0].starts_with(name) && errors.problems()[0].contains(remedy), "{errors}");
+        }
     }
 }

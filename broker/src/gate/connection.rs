@@ -1,6 +1,13 @@
 //! A client's connection: one task that reads, writes, and waits for messages, all at the same time.
 
-use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use bytes::BytesMut;
 use tokio::{
@@ -12,6 +19,7 @@ use super::{
     Gate,
     limits::{OUTPUT_BYTES, TOPIC_ALIAS_MAXIMUM, WINDOW},
     outbound::Outbound,
+    peer::Trust,
     receive::Routes,
     rights::Rights,
     timing::{self, Late, Rate, Watch},
@@ -92,6 +100,8 @@ pub(super) struct Connection {
     pub(super) window: usize,
     pub(super) out: BytesMut,
     pub(super) outbound: Outbound,
+    /// Something was written that encryption or a WebSocket may still hold back.
+    unflushed: bool,
     pub(super) routes: Routes,
     /// Topics that the client has given a number.
     pub(super) aliases: HashMap<u16, Box<str>>,
@@ -124,6 +134,8 @@ impl Connection {
             window: WINDOW.min(usize::from(connect.receive_maximum)),
             out: BytesMut::new(),
             outbound: Outbound::default(),
+            // CONNACK.
+            unflushed: true,
             routes: Routes::default(),
             aliases: HashMap::new(),
             given_aliases: HashMap::new(),
@@ -141,8 +153,9 @@ impl Connection {
         mut reader: impl AsyncRead + Unpin,
         mut writer: impl AsyncWrite + Unpin,
         input: BytesMut,
+        mut trust: Trust,
     ) {
-        let end = self.run(&mut reader, &mut writer, input).await;
+        let end = self.run(&mut reader, &mut writer, input, &mut trust).await;
         let words = self.last_words(&end);
         // A newcomer and those who get the will have waited enough.
         self.finish(end).await;
@@ -159,6 +172,7 @@ impl Connection {
         reader: &mut (impl AsyncRead + Unpin),
         writer: &mut (impl AsyncWrite + Unpin),
         mut input: BytesMut,
+        trust: &mut Trust,
     ) -> End {
         let gate = Arc::clone(&self.gate);
         let mut stopping = pin!(gate.stopping());
@@ -176,7 +190,8 @@ impl Connection {
                 pause = self.charge();
             }
             self.deliver();
-            if !self.out.is_empty() {
+            let has_output = !self.out.is_empty() || self.unflushed;
+            if has_output {
                 self.watch.waits(Instant::now());
             }
             let may_answer = pause.is_none() && self.out.len() < OUTPUT_BYTES;
@@ -189,10 +204,11 @@ impl Connection {
             tokio::select! {
                 handover = self.seat.evicted() => return End::TakenOver(handover),
                 () = &mut stopping => return End::Stopping,
+                () = trust.lost() => return End::Refused(Reason::NotAuthorized),
                 () = self.rights.changed() => if let Err(end) = self.take_over_rights() {
                     return end;
                 },
-                written = write(writer, &mut self.out), if !self.out.is_empty() => match written {
+                written = write(writer, &mut self.out, &mut self.unflushed), if has_output => match written {
                     Ok(count) => self.wrote(count),
                     Err(_) => return End::Lost,
                 },
@@ -241,7 +257,7 @@ impl Connection {
     }
 
     fn wrote(&mut self, count: usize) {
-        self.watch.wrote(!self.out.is_empty(), Instant::now());
+        self.watch.wrote(!self.out.is_empty() || self.unflushed, Instant::now());
         self.gate.metrics.bytes_out.add(count as u64);
     }
 
@@ -354,11 +370,29 @@ pub(super) async fn farewell(
     drop(timeout(FAREWELL, part).await);
 }
 
-/// Writes some, and flushes what encryption holds back.
-async fn write(writer: &mut (impl AsyncWrite + Unpin), out: &mut BytesMut) -> std::io::Result<usize> {
-    let count = writer.write_buf(out).await?;
+/// Writes some, and when nothing is left, flushes what encryption or a WebSocket holds back. Cancel safe: what was written is
+/// counted at once, and a flush that has to wait goes on at the next call.
+async fn write(
+    writer: &mut (impl AsyncWrite + Unpin),
+    out: &mut BytesMut,
+    unflushed: &mut bool,
+) -> std::io::Result<usize> {
+    let mut count = 0;
+    if !out.is_empty() {
+        count = writer.write_buf(out).await?;
+        *unflushed = true;
+    }
     if out.is_empty() {
-        writer.flush().await?;
+        if count == 0 {
+            writer.flush().await?;
+        } else if let Poll::Ready(flushed) =
+            poll_fn(|context| Poll::Ready(Pin::new(&mut *writer).poll_flush(context))).await
+        {
+            flushed?;
+        } else {
+            return Ok(count);
+        }
+        *unflushed = false;
     }
     Ok(count)
 }

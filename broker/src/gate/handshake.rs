@@ -8,7 +8,7 @@ use std::sync::{
 use bytes::{Buf, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    time::timeout,
+    time::{timeout, timeout_at},
 };
 
 use super::{
@@ -54,7 +54,7 @@ pub(super) async fn serve(
     match accepted {
         Ok((connection, input)) => {
             let connected = gate.metrics.connected.enter();
-            connection.serve(reader, writer, input).await;
+            connection.serve(reader, writer, input, peer.trust).await;
             drop(connected);
         }
         Err(Refusal::Answer(version, reason)) => {
@@ -73,7 +73,7 @@ async fn shake_hands(
     reader: &mut (impl AsyncRead + Unpin),
     writer: &mut (impl AsyncWrite + Unpin),
 ) -> Result<(Connection, BytesMut), Refusal> {
-    let (mut connect, input) = timeout(HANDSHAKE_TIMEOUT, read(gate, reader))
+    let (mut connect, input) = timeout_at(peer.connect_until, read(gate, reader))
         .await
         .map_err(|_| Refusal::Silent(Reason::KeepAliveTimeout))??;
     let version = connect.version;

@@ -13,7 +13,7 @@ pub(crate) struct Limits {
     pub(crate) queue_bytes: usize,
     /// Most bytes that wait for all clients together.
     pub(crate) all_queue_bytes: usize,
-    /// Most connections at a time.
+    /// Most connections at a time, and most sessions whose clients are away.
     pub(crate) connections: usize,
     /// Most messages that a client may publish in a second; 0 for any number.
     pub(crate) messages_per_second: u32,

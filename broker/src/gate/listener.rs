@@ -2,10 +2,12 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use fogline_door::tls::ServerTls;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::Semaphore,
+    time::timeout_at,
 };
+use tokio_rustls::server::TlsStream;
 
 use super::{Gate, Peer, handshake};
 use crate::packet::Reason;
@@ -19,6 +21,13 @@ const PROBE_AFTER: Duration = Duration::from_secs(60);
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
 const PROBES: u32 = 4;
 
+/// What clients of a listener speak below MQTT.
+#[derive(Debug, Clone)]
+pub(crate) enum Transport {
+    Plain,
+    Tls(Arc<ServerTls>),
+}
+
 /// Binds an address.
 ///
 /// # Errors
@@ -30,13 +39,12 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts until the gate stops.
-pub(crate) async fn accept(gate: Arc<Gate>, listener: TcpListener) {
-    let room = Arc::new(Semaphore::new(gate.limits.connections));
+/// Accepts until the gate stops. All listeners share the gate's room for connections.
+pub(crate) async fn accept(gate: Arc<Gate>, listener: TcpListener, transport: Transport) {
     let serve = async {
         loop {
             match listener.accept().await {
-                Ok((stream, address)) => admit(&gate, &room, stream, address),
+                Ok((stream, address)) => admit(&gate, &transport, stream, address),
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(PAUSE_AFTER_ERROR).await;
@@ -50,9 +58,10 @@ pub(crate) async fn accept(gate: Arc<Gate>, listener: TcpListener) {
     }
 }
 
-fn admit(gate: &Arc<Gate>, room: &Arc<Semaphore>, stream: TcpStream, address: SocketAddr) {
+/// Nothing here waits for the client: one that says nothing must not keep others out.
+fn admit(gate: &Arc<Gate>, transport: &Transport, stream: TcpStream, address: SocketAddr) {
     gate.metrics.accepted.add(1);
-    let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
+    let Ok(permit) = Arc::clone(&gate.room).try_acquire_owned() else {
         gate.metrics.refuse("connect", Reason::ConnectionRateExceeded);
         return;
     };
@@ -60,13 +69,53 @@ fn admit(gate: &Arc<Gate>, room: &Arc<Semaphore>, stream: TcpStream, address: So
         tracing::debug!(%error, %address, "a socket ended before it was served");
         return;
     }
-    let gate = Arc::clone(gate);
+    let (gate, transport) = (Arc::clone(gate), transport.clone());
     tokio::spawn(async move {
-        let (reader, writer) = stream.into_split();
-        let peer = Peer { address: address.ip(), certificate_user: None };
-        handshake::serve(gate, peer, reader, writer).await;
+        serve(gate, transport, stream, address).await;
         drop(permit);
     });
+}
+
+async fn serve(gate: Arc<Gate>, transport: Transport, stream: TcpStream, address: SocketAddr) {
+    let peer = Peer::new(address.ip());
+    match transport {
+        Transport::Plain => {
+            let (reader, writer) = stream.into_split();
+            handshake::serve(gate, peer, reader, writer).await;
+        }
+        Transport::Tls(tls) => {
+            // Boxed, so that its room is free again afterwards.
+            if let Some((peer, stream)) = Box::pin(secure(&gate, tls, peer, stream)).await {
+                let (reader, writer) = tokio::io::split(stream);
+                handshake::serve(gate, peer, reader, writer).await;
+            }
+        }
+    }
+}
+
+/// The handshake of TLS, within the time of all handshakes.
+async fn secure(
+    gate: &Gate,
+    tls: Arc<ServerTls>,
+    peer: Peer,
+    stream: TcpStream,
+) -> Option<(Peer, TlsStream<TcpStream>)> {
+    let handshaking = gate.metrics.handshaking.enter();
+    let changes = tls.changes();
+    let accepted = timeout_at(peer.connect_until, tls.acceptor().accept(stream)).await;
+    drop(handshaking);
+    match accepted {
+        Ok(Ok(stream)) => Some((peer.verified(&tls, changes, &stream), stream)),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, address = %peer.address, "no TLS with a client");
+            gate.metrics.refuse("tls", Reason::NotAuthorized);
+            None
+        }
+        Err(_) => {
+            gate.metrics.refuse("tls", Reason::KeepAliveTimeout);
+            None
+        }
+    }
 }
 
 /// Small packets go out at once, and dead peers are found.
@@ -89,4 +138,20 @@ fn probe(stream: &TcpStream) -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn probe(stream: &TcpStream) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn small_packets_are_not_held_back() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let (_client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), async {
+            listener.accept().await.unwrap().0
+        });
+        assert!(!accepted.nodelay().unwrap());
+        prepare(&accepted).unwrap();
+        assert!(accepted.nodelay().unwrap());
+    }
 }

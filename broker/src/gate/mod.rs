@@ -7,12 +7,12 @@ mod handshake;
 mod limits;
 pub(crate) mod listener;
 mod outbound;
+mod peer;
 mod receive;
 mod rights;
 mod timing;
 
 use std::{
-    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -22,7 +22,7 @@ use std::{
 
 use bytes::Bytes;
 use rumqttd::protocol::Packet;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     access::{Access, AccessConfig, Anonymous},
@@ -37,19 +37,12 @@ use crate::{
 };
 
 pub(crate) use limits::Limits;
+use peer::Peer;
 
 /// Expired messages are not delivered, so this only frees their memory.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// A message that no session published: a will.
 const NO_SESSION: u64 = 0;
-
-/// Who is at the other end, as far as the listener knows.
-#[derive(Debug, Clone)]
-pub(crate) struct Peer {
-    pub(crate) address: IpAddr,
-    /// Whom a verified client certificate names.
-    pub(crate) certificate_user: Option<String>,
-}
 
 /// What all connections of a broker share.
 #[derive(Debug)]
@@ -62,6 +55,8 @@ pub(crate) struct Gate {
     pub(crate) retained: Retained,
     pub(crate) registry: Arc<Registry>,
     pub(crate) metrics: Metrics,
+    /// One permit for each connection that may still come, over whichever listener.
+    pub(crate) room: Arc<Semaphore>,
     /// Bytes that wait for clients, of all sessions together.
     pub(crate) waiting_bytes: AtomicUsize,
     started: Instant,
@@ -87,6 +82,7 @@ impl Gate {
             retained: Retained::default(),
             registry: Arc::default(),
             metrics: Metrics::default(),
+            room: Arc::new(Semaphore::new(config.max_connections)),
             waiting_bytes: AtomicUsize::new(0),
             started: Instant::now(),
             stop: watch::Sender::new(false),

@@ -8,15 +8,15 @@ use tokio::{sync::oneshot, time::timeout};
 use crate::support::{PATIENCE, client, publish};
 
 fn on_a_free_port() -> BrokerConfig {
-    BrokerConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..BrokerConfig::default() }
+    BrokerConfig { listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))), ..BrokerConfig::default() }
 }
 
 #[tokio::test]
 async fn it_serves_until_it_is_told_to_stop() {
     let (stop, stopped) = oneshot::channel::<()>();
     let (ready, is_ready) = oneshot::channel();
-    let running = tokio::spawn(run(on_a_free_port(), async move { stopped.await.unwrap() }, |address| {
-        ready.send(address).unwrap()
+    let running = tokio::spawn(run(on_a_free_port(), async move { stopped.await.unwrap() }, |broker| {
+        ready.send(broker.local_addr()).unwrap()
     }));
     let address = timeout(PATIENCE, is_ready).await.unwrap().unwrap();
     let (client, mut events) = client("car-1", address);
@@ -31,7 +31,7 @@ async fn its_port_is_free_again_after_a_stop() {
     let first = Broker::start(on_a_free_port()).await.unwrap();
     let listen = first.local_addr();
     first.stop().await;
-    let second = Broker::start(BrokerConfig { listen, ..BrokerConfig::default() }).await.unwrap();
+    let second = Broker::start(BrokerConfig { listen: Some(listen), ..BrokerConfig::default() }).await.unwrap();
     assert_eq!(second.local_addr(), listen);
 }
 
@@ -39,7 +39,7 @@ async fn its_port_is_free_again_after_a_stop() {
 async fn a_taken_port_is_an_error() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap();
-    let error = Broker::start(BrokerConfig { listen, ..BrokerConfig::default() }).await.unwrap_err();
+    let error = Broker::start(BrokerConfig { listen: Some(listen), ..BrokerConfig::default() }).await.unwrap_err();
     assert!(matches!(error, BrokerError::Listen { address, .. } if address == listen), "{error}");
 }
 
@@ -51,7 +51,7 @@ async fn bad_settings_are_an_error() {
 
 #[tokio::test]
 async fn it_listens_on_ipv6_too() {
-    let listen = "[::1]:0".parse().unwrap();
+    let listen = Some("[::1]:0".parse().unwrap());
     if TcpListener::bind("[::1]:0").is_ok() {
         Broker::start(BrokerConfig { listen, ..BrokerConfig::default() }).await.unwrap();
     }

@@ -70,7 +70,7 @@ fn start_gate() -> SocketAddr {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            let gate = Gate::start(BrokerConfig { listen, ..BrokerConfig::default() }).await.unwrap();
+            let gate = Gate::start(BrokerConfig { listen: Some(listen), ..BrokerConfig::default() }).await.unwrap();
             started.send(gate.local_addr()).unwrap();
             eprintln!("the gate has failed: {}", gate.failed().await);
             gate.stop().await;

@@ -75,7 +75,7 @@ impl Site {
         let data_dir = args.data_dir.display().to_string();
         display.head(&Addresses { broker, http, data_dir, plugs: display.is_screen() })?;
         let mut site = Self {
-            broker_config: BrokerConfig { listen: broker, ..BrokerConfig::default() },
+            broker_config: BrokerConfig { listen: Some(broker), ..BrokerConfig::default() },
             broker: None,
             ingester: Ingester::new(&args.data_dir, broker, http)?,
             agents: cast(&args.data_dir, broker, args.rate)?,
@@ -100,9 +100,9 @@ impl Site {
         let (say, said) = oneshot::channel();
         let config = self.broker_config.clone();
         let run = |stop| async move {
-            let ready = |address| {
+            let ready = |broker: &fogline_broker::Broker| {
                 // Whoever waits to hear it may have given up.
-                say.send(address).ok();
+                say.send(broker.local_addr()).ok();
             };
             Ok(fogline_broker::run(config, stop, ready).await?)
         };
