@@ -117,6 +117,18 @@ impl Broker {
         self.address_of(Scheme::Mqtts)
     }
 
+    /// Where clients open WebSockets.
+    #[must_use]
+    pub fn ws_addr(&self) -> Option<SocketAddr> {
+        self.address_of(Scheme::Ws)
+    }
+
+    /// Where clients open WebSockets over TLS.
+    #[must_use]
+    pub fn wss_addr(&self) -> Option<SocketAddr> {
+        self.address_of(Scheme::Wss)
+    }
+
     /// All listeners.
     pub fn addresses(&self) -> impl Iterator<Item = (Scheme, SocketAddr)> {
         self.addresses.iter().copied()

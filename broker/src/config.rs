@@ -9,6 +9,8 @@ use std::{
 
 mod listeners;
 
+pub(crate) use listeners::is_loopback;
+
 use fogline_door::tls::TlsConfig;
 
 use crate::error::ConfigErrors;
@@ -44,6 +46,13 @@ pub struct BrokerConfig {
     /// Where to listen for MQTT over TLS, with `tls`; usually on port 8883. An address that other machines can reach wants `users`, or clients that
     /// must show certificates. Default none.
     pub tls_listen: Option<SocketAddr>,
+    /// Where to listen for MQTT in WebSockets. An address that other machines can reach wants `users`. Default none.
+    pub ws_listen: Option<SocketAddr>,
+    /// Where to listen for MQTT in WebSockets over TLS, with `tls`, under the same condition as `tls_listen`. Default none.
+    pub wss_listen: Option<SocketAddr>,
+    /// Sites whose pages may open WebSockets, like `https://fogline.example:8080`. Those that the broker's own address serves may, and what is no browser.
+    /// Others may not, or every site that somebody visits could reach a broker that is on a loopback address. Default none.
+    pub ws_origins: Vec<String>,
     /// The files of TLS. They are read again when they change, and clients whose certificates were revoked are disconnected then. Default none.
     pub tls: Option<TlsConfig>,
     /// The file of those who may connect ([`access`](crate::access)). Without it everybody is anonymous. Default none.
@@ -88,6 +97,9 @@ impl Default for BrokerConfig {
         Self {
             listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 1883))),
             tls_listen: None,
+            ws_listen: None,
+            wss_listen: None,
+            ws_origins: Vec::new(),
             tls: None,
             users: None,
             rules: None,
@@ -120,7 +132,8 @@ impl BrokerConfig {
 
     pub(crate) fn problems(&self) -> Vec<String> {
         [
-            self.exposed(),
+            self.exposed("listen", self.listen),
+            self.exposed("ws_listen", self.ws_listen),
             outside("max_connections", &self.max_connections, &MAX_CONNECTIONS),
             outside("max_payload_bytes", &self.max_payload_bytes, &MAX_PAYLOAD_BYTES),
             outside("segment_bytes", &self.segment_bytes, &SEGMENT_BYTES),
@@ -140,11 +153,11 @@ impl BrokerConfig {
     }
 
     /// Nobody who is not on this machine may come in without saying who it is.
-    fn exposed(&self) -> Option<String> {
-        let address = self.listen?;
-        (!listeners::is_loopback(address) && self.users.is_none()).then(|| {
+    fn exposed(&self, name: &str, address: Option<SocketAddr>) -> Option<String> {
+        let address = address?;
+        (!is_loopback(address) && self.users.is_none()).then(|| {
             format!(
-                "listen: {ip} can be reached from other machines, and without users anybody there could read and write every topic; \
+                "{name}: {ip} can be reached from other machines, and without users anybody there could read and write every topic; \
                  name those who may with --users FILE (fogline-broker user add --help), or use 127.0.0.1:{port} or [::1]:{port}",
                 ip = address.ip(),
                 port = address.port()

@@ -6,9 +6,12 @@ use fogline_door::tls::ServerTls;
 use tokio::net::TcpListener;
 
 use crate::{
-    config::BrokerConfig,
+    config::{BrokerConfig, is_loopback},
     error::BrokerError,
-    gate::listener::{self, Transport},
+    gate::{
+        listener::{self, Transport},
+        upgrade::Origins,
+    },
 };
 
 /// What is spoken on a listener, as in the URL of a broker.
@@ -18,6 +21,10 @@ pub enum Scheme {
     Mqtt,
     /// MQTT over TLS.
     Mqtts,
+    /// MQTT in a WebSocket.
+    Ws,
+    /// MQTT in a WebSocket over TLS.
+    Wss,
 }
 
 impl fmt::Display for Scheme {
@@ -25,6 +32,8 @@ impl fmt::Display for Scheme {
         f.write_str(match self {
             Self::Mqtt => "mqtt",
             Self::Mqtts => "mqtts",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
         })
     }
 }
@@ -44,16 +53,28 @@ pub(crate) struct Listener {
 /// # Errors
 /// [`BrokerError::Listen`] for the first that cannot be had.
 pub(crate) fn bind(config: &BrokerConfig, tls: Option<&Arc<ServerTls>>) -> Result<Vec<Listener>, BrokerError> {
-    let secure = || tls.map(|tls| Transport::Tls(Arc::clone(tls)));
     let wanted = [
-        (Scheme::Mqtt, config.listen, "--listen", Some(Transport::Plain)),
-        (Scheme::Mqtts, config.tls_listen, "--tls-listen", secure()),
+        (Scheme::Mqtt, config.listen, "--listen"),
+        (Scheme::Mqtts, config.tls_listen, "--tls-listen"),
+        (Scheme::Ws, config.ws_listen, "--ws-listen"),
+        (Scheme::Wss, config.wss_listen, "--wss-listen"),
     ];
-    let wanted = wanted.into_iter().filter_map(|(scheme, address, flag, transport)| {
-        // A checked configuration has TLS where it is needed.
-        Some((scheme, address?, flag, transport?))
+    let wanted = wanted.into_iter().filter_map(|(scheme, address, flag)| Some((scheme, address?, flag)));
+    wanted
+        .map(|(scheme, address, flag)| bind_one(scheme, address, flag, transport(scheme, address, config, tls)))
+        .collect()
+}
+
+fn transport(scheme: Scheme, address: SocketAddr, config: &BrokerConfig, tls: Option<&Arc<ServerTls>>) -> Transport {
+    // A checked configuration has TLS where it is needed.
+    let tls = tls.filter(|_| matches!(scheme, Scheme::Mqtts | Scheme::Wss)).cloned();
+    let websocket = matches!(scheme, Scheme::Ws | Scheme::Wss).then(|| {
+        Arc::new(Origins { allowed: config.ws_origins.clone(), loopback: is_loopback(address), secure: tls.is_some() })
     });
-    wanted.map(|(scheme, address, flag, transport)| bind_one(scheme, address, flag, transport)).collect()
+    match scheme {
+        Scheme::Mqtt => Transport::Plain,
+        Scheme::Mqtts | Scheme::Ws | Scheme::Wss => Transport::Layered { tls, websocket },
+    }
 }
 
 fn bind_one(

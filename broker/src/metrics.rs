@@ -90,7 +90,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Counts a packet that was refused, or a connection: `what` is connect, publish, subscribe or connection.
+    /// Counts a packet that was refused, or a connection: `what` is tls, websocket, connect, publish, subscribe or connection.
     pub(crate) fn refuse(&self, what: &'static str, reason: Reason) {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         *refusals.entry((what, reason.label())).or_default() += 1;

@@ -32,6 +32,15 @@ pub struct Settings {
     /// Address to listen on with TLS, usually with port 8883
     #[arg(long, value_name = "ADDRESS:PORT", env = "FOGLINE_BROKER_TLS_LISTEN")]
     pub tls_listen: Option<SocketAddr>,
+    /// Address to listen on for WebSockets, loopback only without --users
+    #[arg(long, value_name = "ADDRESS:PORT", env = "FOGLINE_BROKER_WS_LISTEN")]
+    pub ws_listen: Option<SocketAddr>,
+    /// Address to listen on for WebSockets over TLS
+    #[arg(long, value_name = "ADDRESS:PORT", env = "FOGLINE_BROKER_WSS_LISTEN")]
+    pub wss_listen: Option<SocketAddr>,
+    /// Sites whose pages may open WebSockets, like https://fogline.example:8080, separated by commas
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "FOGLINE_BROKER_WS_ORIGINS")]
+    pub ws_origins: Option<Vec<String>>,
     /// The broker's certificate for TLS, PEM: its own first, then its CA's; read again when it changes
     #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_TLS_CERT")]
     pub tls_cert: Option<PathBuf>,
@@ -137,6 +146,9 @@ impl Settings {
             users: self.users.or(other.users),
             rules: self.rules.or(other.rules),
             tls_listen: self.tls_listen.or(other.tls_listen),
+            ws_listen: self.ws_listen.or(other.ws_listen),
+            wss_listen: self.wss_listen.or(other.wss_listen),
+            ws_origins: self.ws_origins.or(other.ws_origins),
             tls_cert: self.tls_cert.or(other.tls_cert),
             tls_key: self.tls_key.or(other.tls_key),
             tls_client_ca: self.tls_client_ca.or(other.tls_client_ca),
@@ -193,6 +205,9 @@ impl Settings {
             listen: self.listen.map_or(base.listen, |Listen(address)| address),
             tls: self.tls().or(base.tls),
             tls_listen: self.tls_listen.or(base.tls_listen),
+            ws_listen: self.ws_listen.or(base.ws_listen),
+            wss_listen: self.wss_listen.or(base.wss_listen),
+            ws_origins: self.ws_origins.unwrap_or(base.ws_origins),
             users: self.users.or(base.users),
             rules: self.rules.or(base.rules),
             max_connections: self.max_connections.unwrap_or(base.max_connections),
@@ -220,6 +235,9 @@ impl From<&BrokerConfig> for Settings {
         Self {
             listen: Some(Listen(config.listen)),
             tls_listen: config.tls_listen,
+            ws_listen: config.ws_listen,
+            wss_listen: config.wss_listen,
+            ws_origins: Some(config.ws_origins.clone()),
             tls_cert: tls.map(|tls| tls.certificate.clone()),
             tls_key: tls.map(|tls| tls.key.clone()),
             tls_client_ca: tls.and_then(|tls| tls.client_ca.clone()),
@@ -355,6 +373,9 @@ mod tests {
         let secure = BrokerConfig {
             listen: None,
             tls_listen: Some("0.0.0.0:8883".parse().unwrap()),
+            ws_listen: Some("127.0.0.1:9001".parse().unwrap()),
+            wss_listen: Some("0.0.0.0:9443".parse().unwrap()),
+            ws_origins: vec!["https://fogline.example".to_owned()],
             tls: Some(tls),
             ..BrokerConfig::default()
         };

@@ -34,6 +34,7 @@ mod token;
 mod tokens;
 
 pub use ask::{Ask, AskError, ask};
+pub use browser::{is_cross_site, is_for_loopback};
 pub use command::{EXAMPLES, TokenCommand, execute};
 pub use config::{HttpConfig, TlsFiles};
 pub use door::{Door, serve};

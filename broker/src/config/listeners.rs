@@ -9,9 +9,9 @@ use super::BrokerConfig;
 impl BrokerConfig {
     /// What is wrong with the listeners besides the plain one, each with its remedy.
     pub(super) fn listener_problems(&self) -> Vec<String> {
-        let secure = [("tls_listen", self.tls_listen)];
+        let secure = [("tls_listen", self.tls_listen), ("wss_listen", self.wss_listen)];
         let mut problems = Vec::new();
-        if self.listen.is_none() && secure.iter().all(|(_, address)| address.is_none()) {
+        if [self.listen, self.tls_listen, self.ws_listen, self.wss_listen].iter().all(Option::is_none) {
             problems.push("listen: off, and nothing else listens; give --listen or --tls-listen".to_owned());
         }
         for (name, address) in secure.into_iter().filter_map(|(name, address)| Some((name, address?))) {
@@ -19,10 +19,19 @@ impl BrokerConfig {
         }
         if let Some(tls) = &self.tls {
             if secure.iter().all(|(_, address)| address.is_none()) {
-                problems.push("tls_cert: nothing listens with this certificate; give --tls-listen too".to_owned());
+                problems.push(
+                    "tls_cert: nothing listens with this certificate; give --tls-listen or --wss-listen too".to_owned(),
+                );
             }
             problems.extend(client_problems(tls).into_iter().flatten());
         }
+        if !self.ws_origins.is_empty() && self.ws_listen.is_none() && self.wss_listen.is_none() {
+            problems
+                .push("ws_origins: nothing listens for WebSockets; give --ws-listen or --wss-listen too".to_owned());
+        }
+        problems.extend(self.ws_origins.iter().filter(|origin| !is_origin(origin)).map(|origin| {
+            format!("ws_origins: {origin:?} is no origin of a page; give one like https://fogline.example:8080")
+        }));
         problems
     }
 
@@ -43,8 +52,17 @@ impl BrokerConfig {
 }
 
 /// Whether only this machine can reach it.
-pub(super) fn is_loopback(address: SocketAddr) -> bool {
+pub(crate) fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
+}
+
+/// A scheme, a host in lower case, perhaps a port, and no path: as browsers say it.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| {
+        !host.is_empty()
+            && !host.contains(|c: char| c.is_ascii_uppercase() || !c.is_ascii_graphic() || "/?#@,".contains(c))
+    })
 }
 
 fn client_problems(tls: &TlsConfig) -> [Option<String>; 3] {
@@ -120,6 +138,39 @@ mod tests {
             refused(&config, "tls_listen:", "--tls-client-certificates required");
         }
         assert_eq!(with_clients("0.0.0.0:8883", ClientCertificates::Required).check(), Ok(()));
+    }
+
+    #[test]
+    fn websockets_follow_the_same_rules() {
+        let open = |listen: &str| BrokerConfig { ws_listen: Some(listen.parse().unwrap()), ..BrokerConfig::default() };
+        assert_eq!(open("127.0.0.1:9001").check(), Ok(()));
+        refused(&open("0.0.0.0:9001"), "ws_listen:", "--users");
+        let config = secure("127.0.0.1:9443");
+        let config = BrokerConfig { wss_listen: config.tls_listen, tls_listen: None, listen: None, ..config };
+        assert_eq!(config.check(), Ok(()));
+        refused(&BrokerConfig { tls: None, ..config.clone() }, "wss_listen:", "--tls-cert");
+        refused(
+            &BrokerConfig { wss_listen: Some("0.0.0.0:9443".parse().unwrap()), ..config },
+            "wss_listen:",
+            "--users",
+        );
+    }
+
+    #[test]
+    fn origins_are_as_browsers_say_them() {
+        let config = |origin: &str, ws_listen: Option<&str>| BrokerConfig {
+            ws_listen: ws_listen.map(|listen| listen.parse().unwrap()),
+            ws_origins: vec![origin.to_owned()],
+            ..BrokerConfig::default()
+        };
+        let listen = Some("127.0.0.1:9001");
+        for origin in ["https://fogline.example:8080", "http://127.0.0.1:8080", "http://[::1]:8080"] {
+            assert_eq!(config(origin, listen).check(), Ok(()), "{origin}");
+        }
+        for origin in ["fogline.example", "https://", "https://fogline.example/", "https://Fogline.example", "*", ""] {
+            refused(&config(origin, listen), "ws_origins:", "https://fogline.example:8080");
+        }
+        refused(&config("https://fogline.example", None), "ws_origins:", "--ws-listen");
     }
 
     #[test]

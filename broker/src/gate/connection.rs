@@ -407,3 +407,47 @@ async fn pause_until(until: Option<Instant>) {
 fn next_size(size: usize, count: usize) -> usize {
     if count >= size { (size * 2).min(LARGEST_READ) } else { size }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Context;
+
+    use super::*;
+
+    /// Takes everything at once, and holds it back for some flushes.
+    struct Holding {
+        taken: Vec<u8>,
+        flushes_left: usize,
+    }
+
+    impl AsyncWrite for Holding {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+            self.taken.extend_from_slice(bytes);
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            if self.flushes_left == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            self.flushes_left -= 1;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_written_is_counted_before_it_is_flushed_and_the_flush_goes_on() {
+        let mut writer = Holding { taken: Vec::new(), flushes_left: 2 };
+        let (mut out, mut unflushed) = (BytesMut::from(&b"reading"[..]), false);
+        // The connection has other things to do than to wait for a flush, and must not forget it.
+        assert_eq!(write(&mut writer, &mut out, &mut unflushed).await.unwrap(), 7);
+        assert!(out.is_empty() && unflushed);
+        assert_eq!(write(&mut writer, &mut out, &mut unflushed).await.unwrap(), 0);
+        assert!(!unflushed && writer.flushes_left == 0 && writer.taken == b"reading");
+    }
+}

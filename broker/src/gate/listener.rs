@@ -4,12 +4,13 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use fogline_door::tls::ServerTls;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
     time::timeout_at,
 };
 use tokio_rustls::server::TlsStream;
 
-use super::{Gate, Peer, handshake};
+use super::{Gate, Peer, handshake, upgrade::Origins, websocket};
 use crate::packet::Reason;
 
 /// Connections that the system keeps until they are accepted: a whole fleet may come back at once. The system has a bound of its own.
@@ -25,8 +26,16 @@ const PROBES: u32 = 4;
 #[derive(Debug, Clone)]
 pub(crate) enum Transport {
     Plain,
-    Tls(Arc<ServerTls>),
+    /// One or both of the layers between TCP and MQTT.
+    Layered {
+        tls: Option<Arc<ServerTls>>,
+        websocket: Option<Arc<Origins>>,
+    },
 }
+
+/// A stream through such layers.
+trait Layered: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Layered for S {}
 
 /// Binds an address.
 ///
@@ -83,12 +92,53 @@ async fn serve(gate: Arc<Gate>, transport: Transport, stream: TcpStream, address
             let (reader, writer) = stream.into_split();
             handshake::serve(gate, peer, reader, writer).await;
         }
-        Transport::Tls(tls) => {
+        Transport::Layered { tls, websocket } => {
             // Boxed, so that its room is free again afterwards.
-            if let Some((peer, stream)) = Box::pin(secure(&gate, tls, peer, stream)).await {
+            if let Some((peer, stream)) = Box::pin(lay(&gate, tls, websocket, peer, stream)).await {
                 let (reader, writer) = tokio::io::split(stream);
                 handshake::serve(gate, peer, reader, writer).await;
             }
+        }
+    }
+}
+
+/// The handshakes before that of MQTT. None if one of them fails.
+async fn lay(
+    gate: &Gate,
+    tls: Option<Arc<ServerTls>>,
+    websocket: Option<Arc<Origins>>,
+    peer: Peer,
+    stream: TcpStream,
+) -> Option<(Peer, Box<dyn Layered>)> {
+    let handshaking = gate.metrics.handshaking.enter();
+    let (peer, stream): (Peer, Box<dyn Layered>) = match tls {
+        None => (peer, Box::new(stream)),
+        Some(tls) => {
+            let (peer, stream) = secure(gate, tls, peer, stream).await?;
+            (peer, Box::new(stream))
+        }
+    };
+    let stream = match websocket {
+        None => stream,
+        Some(origins) => upgrade(gate, &origins, &peer, stream).await?,
+    };
+    drop(handshaking);
+    Some((peer, stream))
+}
+
+/// The handshake of a WebSocket, in the same time.
+async fn upgrade(gate: &Gate, origins: &Origins, peer: &Peer, stream: Box<dyn Layered>) -> Option<Box<dyn Layered>> {
+    let accepted = websocket::accept(stream, gate.limits.packet_bytes, origins);
+    match timeout_at(peer.connect_until, accepted).await {
+        Ok(Ok(stream)) => Some(Box::new(stream)),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, address = %peer.address, "no WebSocket with a client");
+            gate.metrics.refuse("websocket", Reason::NotAuthorized);
+            None
+        }
+        Err(_) => {
+            gate.metrics.refuse("websocket", Reason::KeepAliveTimeout);
+            None
         }
     }
 }
@@ -100,10 +150,8 @@ async fn secure(
     peer: Peer,
     stream: TcpStream,
 ) -> Option<(Peer, TlsStream<TcpStream>)> {
-    let handshaking = gate.metrics.handshaking.enter();
     let changes = tls.changes();
     let accepted = timeout_at(peer.connect_until, tls.acceptor().accept(stream)).await;
-    drop(handshaking);
     match accepted {
         Ok(Ok(stream)) => Some((peer.verified(&tls, changes, &stream), stream)),
         Ok(Err(error)) => {

@@ -11,6 +11,8 @@ mod peer;
 mod receive;
 mod rights;
 mod timing;
+pub(crate) mod upgrade;
+mod websocket;
 
 use std::{
     sync::{

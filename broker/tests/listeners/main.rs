@@ -5,7 +5,9 @@
 // The one that the door's tests use too.
 #[path = "../../../door/tests/tls/authority.rs"]
 mod authority;
+mod memory;
 mod mosquitto;
 mod patience;
 mod site;
 mod tls;
+mod websocket;

@@ -53,7 +53,14 @@ impl Site {
             ..TlsConfig::new(self.path("server.pem"), self.path("server.key"))
         };
         let free = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
-        BrokerConfig { listen: free, tls_listen: free, tls: Some(tls), ..BrokerConfig::default() }
+        BrokerConfig {
+            listen: free,
+            tls_listen: free,
+            ws_listen: free,
+            wss_listen: free,
+            tls: Some(tls),
+            ..BrokerConfig::default()
+        }
     }
 
     pub(crate) async fn broker(&self, client_certificates: ClientCertificates) -> Broker {

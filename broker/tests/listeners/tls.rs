@@ -27,7 +27,8 @@ async fn messages_pass_between_tls_and_plain_in_both_directions() {
 #[tokio::test]
 async fn a_broker_may_listen_with_tls_only() {
     let site = Site::new();
-    let config = BrokerConfig { listen: None, ..site.config(ClientCertificates::NotAsked) };
+    let config =
+        BrokerConfig { listen: None, ws_listen: None, wss_listen: None, ..site.config(ClientCertificates::NotAsked) };
     let broker = Broker::start(config).await.unwrap();
     assert_eq!(Some(broker.local_addr()), broker.tls_addr());
     assert_eq!(broker.addresses().count(), 1);

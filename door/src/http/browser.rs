@@ -13,7 +13,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// A page of another site can make its own name lead to 127.0.0.1 (DNS rebinding): its requests then come from this
 /// machine, and are same-origin to the browser. The name that they are addressed to gives them away. Only HTTP/1.0 may
 /// leave the name out (RFC 9112, section 3.2), and no browser does.
-pub(super) fn is_for_loopback(parts: &Parts) -> bool {
+#[must_use]
+pub fn is_for_loopback(parts: &Parts) -> bool {
     let mut named = parts.version < Version::HTTP_11;
     for host in parts.headers.get_all(HOST) {
         if !host.to_str().is_ok_and(is_loopback) {
@@ -36,7 +37,8 @@ fn is_loopback(authority: &str) -> bool {
 /// Whether a browser says that a page of another site made the request. What is no browser says nothing.
 ///
 /// `secure`: it came over TLS. Without, a TLS proxy may stand in front, so that the scheme of the page says nothing.
-pub(super) fn is_cross_site(headers: &HeaderMap, secure: bool) -> bool {
+#[must_use]
+pub fn is_cross_site(headers: &HeaderMap, secure: bool) -> bool {
     // "none": a person typed the address.
     let elsewhere = |site: &[u8]| site != b"same-origin" && site != b"none";
     headers.get_all(SEC_FETCH_SITE).iter().any(|site| elsewhere(site.as_bytes()))
