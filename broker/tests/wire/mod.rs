@@ -94,6 +94,11 @@ impl Reader {
         }
     }
 
+    /// The bytes themselves.
+    pub(crate) fn bytes(&mut self) -> &mut OwnedReadHalf {
+        &mut self.stream
+    }
+
     fn cut(&mut self) -> Option<Raw> {
         let bytes = &self.input[self.taken..];
         let (mut length, mut header) = (0, 1);
