@@ -321,14 +321,11 @@ impl Connection {
         self.outbound.hand_over(&self.gate, self.session.number()).await;
         let wanted = !matches!(end, End::Disconnected { with_will: false } | End::Stopping);
         self.session.will = self.will.take().filter(|_| wanted);
-        let kept = self.session.expiry > 0 && !matches!(end, End::Stopping);
-        if let Some(mut will) = self.session.will.take() {
-            if will.start() || !kept {
-                will.publish(&self.gate).await;
-            } else {
-                self.session.will = Some(will);
-            }
+        let at_once = self.session.will.as_mut().is_some_and(Will::start);
+        if at_once || self.session.expiry == 0 {
+            self.session.publish_will().await;
         }
+        let kept = self.session.expiry > 0 && !matches!(end, End::Stopping);
         match (end, kept) {
             (End::TakenOver(handover), true) => drop(handover.send(Some(self.session))),
             (End::TakenOver(handover), false) => {

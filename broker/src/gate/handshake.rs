@@ -202,9 +202,7 @@ async fn take_over(gate: &Arc<Gate>, rights: &Rights, connect: &Connect) -> Resu
             (session, true)
         }
         Some(mut ended) => {
-            if let Some(will) = ended.will.take() {
-                will.publish(gate).await;
-            }
+            ended.publish_will().await;
             (Session::new(gate), false)
         }
         None => (Session::new(gate), false),

@@ -22,8 +22,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use rumqttd::protocol::Packet;
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
@@ -35,7 +33,7 @@ use crate::{
     retained::Retained,
     router::{Links, intake::Intake},
     session::registry::Registry,
-    subscriptions::{Route, Subscriptions},
+    subscriptions::Subscriptions,
 };
 
 pub(crate) use limits::Limits;
@@ -134,17 +132,17 @@ impl Gate {
     /// Publishes a message that comes from no connection, and waits until it is with the router.
     pub(crate) async fn publish(&self, message: &Message, owner: &Arc<str>) {
         self.retain(message, owner);
-        let route = self.subscriptions.route(message.topic());
         let mut batch = Batch::default();
         batch.push_message(message);
-        self.hand_over(&route, NO_SESSION, &batch.take(), &mut Vec::new()).await;
-    }
-
-    /// Waits until the router has a batch.
-    pub(crate) async fn hand_over(&self, route: &Route, publisher: u64, batch: &Bytes, parcels: &mut Vec<Packet>) {
-        while let Err(full) = fanout::fan_out(route, publisher, batch, parcels) {
-            timing::emptied(&full).await;
+        let (batch, mut parcels) = (batch.take(), Vec::new());
+        loop {
+            // Looked up each time: an inbox whose session has ended is never emptied.
+            let route = self.subscriptions.route(message.topic());
+            match fanout::fan_out(&route, NO_SESSION, &batch, &mut parcels) {
+                Ok(()) => break,
+                Err(full) => timing::emptied(&full).await,
+            }
         }
-        self.intake.submit(parcels);
+        self.intake.submit(&mut parcels);
     }
 }

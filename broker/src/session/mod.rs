@@ -8,6 +8,7 @@ mod window;
 
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -203,17 +204,42 @@ impl Session {
             None => std::future::pending().await,
         }
     }
+
+    /// Publishes the will, if there is one. The session may be among those who get it, and its inbox full: so it takes messages in
+    /// meanwhile, or the will would wait for its own session, and all who publish to that with it.
+    pub(crate) async fn publish_will(&mut self) {
+        let Some(will) = self.will.take() else { return };
+        let gate = Arc::clone(&self.gate);
+        let mut publishing = pin!(will.publish(&gate));
+        loop {
+            tokio::select! {
+                () = &mut publishing => return,
+                received = self.receive() => if received.is_err() {
+                    break;
+                },
+            }
+        }
+        // Too far behind: nobody waits for an inbox that no filter leads to.
+        self.end();
+        publishing.await;
+    }
+
+    /// Ends all subscriptions, and what they were for.
+    fn end(&mut self) {
+        for (filter, _) in self.subscriptions.drain() {
+            self.gate.subscriptions.remove(&filter, self.number);
+        }
+        if let Some(reader) = self.inbox.take() {
+            reader.inbox().set_behind(false);
+        }
+        self.expiry = 0;
+    }
 }
 
 impl Drop for Session {
     /// A session that ends takes its subscriptions with it.
     fn drop(&mut self) {
-        for filter in self.subscriptions.keys() {
-            self.gate.subscriptions.remove(filter, self.number);
-        }
-        if let Some(reader) = &self.inbox {
-            reader.inbox().set_behind(false);
-        }
+        self.end();
     }
 }
 

@@ -42,19 +42,19 @@ pub(crate) async fn sleep(gate: Arc<Gate>, mut seat: Seat, mut session: Session)
                     break;
                 }
             },
-            () = sleep_until(will_due.unwrap_or(expires)), if will_due.is_some() => publish_will(&gate, &mut session).await,
+            () = sleep_until(will_due.unwrap_or(expires)), if will_due.is_some() => {
+                session.publish_will().await;
+                if session.expiry == 0 {
+                    gate.metrics.sessions_overflowed.add(1);
+                    break;
+                }
+            }
             () = sleep_until(expires) => break,
             () = &mut stopping => return,
         }
     }
-    publish_will(&gate, &mut session).await;
+    session.publish_will().await;
     drop(asleep);
     drop(session);
     seat.leave(None);
-}
-
-async fn publish_will(gate: &Gate, session: &mut Session) {
-    if let Some(will) = session.will.take() {
-        will.publish(gate).await;
-    }
 }
