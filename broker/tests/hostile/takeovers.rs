@@ -80,11 +80,8 @@ async fn a_kept_session_survives_a_fight_for_it() {
     let count = scale(100, 1_000);
     for id in 1..=count {
         publisher.send(&packet::publish(Version::V311, "to/kept", 1, id, &id.to_be_bytes())).await;
-        let (a, b) = tokio::join!(Client::open(site.address()), Client::open(site.address()));
-        for mut rival in [a.unwrap(), b.unwrap()] {
-            rival.send(&kept.packet()).await;
-            tokio::task::yield_now().await;
-        }
+        let rival = || Client::connect(site.address(), &kept);
+        drop(tokio::join!(rival(), rival()));
         publisher.reader.until(crate::wire::PUBACK).await;
     }
     let mut last = Client::connect(site.address(), &kept).await;
@@ -92,12 +89,12 @@ async fn a_kept_session_survives_a_fight_for_it() {
         let message = last.reader.message().await;
         assert_eq!(message.rest(), id.to_be_bytes(), "in order, none missing");
     }
-    assert!(started_soon(&mut last).await);
+    assert!(answers(&mut last).await);
     site.is_well().await;
 }
 
 /// It answers, so it is the owner.
-async fn started_soon(client: &mut Client) -> bool {
+async fn answers(client: &mut Client) -> bool {
     client.send(&packet::ping()).await;
     timeout(Duration::from_secs(5), client.reader.until(crate::wire::PINGRESP)).await.is_ok()
 }
