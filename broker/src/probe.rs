@@ -11,7 +11,7 @@ use crate::{
     packet::QoS,
     router::{
         LinkFailure, Size,
-        copy::{Copy, Parcel},
+        copy::{Copy, Parcel, Way},
         inbox::InboxReader,
     },
 };
@@ -67,7 +67,8 @@ impl Probe {
         let message = Message::new("watchdog", &[], &self.round_trips.to_be_bytes(), envelope);
         let mut batch = Batch::default();
         batch.push_message(&message);
-        let parcel = Parcel { batch: batch.take(), qos: QoS::AtMostOnce, retain_as_published: false };
+        let way = Way { qos: QoS::AtMostOnce, retain_as_published: false };
+        let parcel = Parcel { batch: batch.take(), way, more: Vec::new() };
         if !reader.inbox().reserve(parcel.batch.len()) {
             return Err(ProbeError::Behind);
         }

@@ -81,6 +81,12 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// How a session gets the message, not counting its groups.
+    pub(crate) fn receiver(&self, session: u64) -> Option<&Receiver> {
+        let index = self.receivers.binary_search_by_key(&session, |receiver| receiver.session).ok()?;
+        self.receivers.get(index)
+    }
+
     /// Whether anybody gets what that session publishes.
     pub(crate) fn has_receivers(&self, publisher: u64) -> bool {
         !self.groups.is_empty() || self.receivers.iter().any(|receiver| receiver.wants_from(publisher))

@@ -312,13 +312,26 @@ impl Connection {
         if matches!(end, End::Lost) { BytesMut::new() } else { std::mem::take(&mut self.out) }
     }
 
+    /// Passes on what was acknowledged and had no room yet. The client's own inbox may be among those that have none, so it is read meanwhile.
+    async fn hand_over(&mut self) {
+        while let Err(full) = self.outbound.close(self.session.number()) {
+            self.outbound.submit(&self.gate);
+            tokio::select! {
+                () = timing::emptied(&full) => {}
+                received = self.session.receive() => if received.is_err() {
+                    self.session.end();
+                },
+            }
+        }
+        self.outbound.submit(&self.gate);
+    }
+
     /// Publishes the will, and leaves session and client id to whom they belong now.
     async fn finish(mut self, end: End) {
         if let End::Lost = end {
             self.gate.metrics.lost.add(1);
         }
-        // What was acknowledged is passed on.
-        self.outbound.hand_over(&self.gate, self.session.number()).await;
+        self.hand_over().await;
         let wanted = !matches!(end, End::Disconnected { with_will: false } | End::Stopping);
         self.session.will = self.will.take().filter(|_| wanted);
         let at_once = self.session.will.as_mut().is_some_and(Will::start);

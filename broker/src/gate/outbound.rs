@@ -81,15 +81,6 @@ impl Outbound {
         gate.intake.submit(&mut self.parcels);
     }
 
-    /// Waits until the router has everything.
-    pub(super) async fn hand_over(&mut self, gate: &Gate, publisher: u64) {
-        while let Err(full) = self.close(publisher) {
-            self.submit(gate);
-            super::timing::emptied(&full).await;
-        }
-        self.submit(gate);
-    }
-
     /// Gives memory back that a burst has taken.
     pub(super) fn free(&mut self) {
         if self.batch.is_empty() {

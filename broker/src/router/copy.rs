@@ -16,14 +16,32 @@ use crate::{
 const QOS: u8 = 0x03;
 const RETAIN: u8 = 0x04;
 
+/// How a receiver gets messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// The highest QoS that it wants.
+    pub(crate) qos: QoS,
+    /// It wants to see RETAIN as it was published.
+    pub(crate) retain_as_published: bool,
+}
+
+impl Way {
+    fn bits(self) -> u8 {
+        self.qos as u8 | if self.retain_as_published { RETAIN } else { 0 }
+    }
+
+    fn from_bits(bits: u8) -> Option<Self> {
+        Some(Self { qos: QoS::from_bits(bits & QOS).ok()?, retain_as_published: bits & RETAIN != 0 })
+    }
+}
+
 /// Messages for one receiver. Others may get the same ones, in other ways.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Parcel {
     pub(crate) batch: Bytes,
-    /// The highest QoS that the receiver wants.
-    pub(crate) qos: QoS,
-    /// It wants to see RETAIN as it was published.
-    pub(crate) retain_as_published: bool,
+    pub(crate) way: Way,
+    /// How the receiver gets them once more: it may be drawn by groups besides.
+    pub(crate) more: Vec<Way>,
 }
 
 /// One receiver's copy of a message.
@@ -43,27 +61,41 @@ impl Copy {
 }
 
 impl Parcel {
-    pub(super) fn into_packet(self, inbox: Bytes) -> Packet {
-        let bits = self.qos as u8 | if self.retain_as_published { RETAIN } else { 0 };
-        let properties = PublishProperties { payload_format_indicator: Some(bits), ..PublishProperties::default() };
+    /// `tag` names the inbox's owner: an inbox's name is used again.
+    pub(super) fn into_packet(self, inbox: Bytes, tag: Bytes) -> Packet {
+        let more: String = self.more.into_iter().map(|way| char::from(way.bits())).collect();
+        let properties = PublishProperties {
+            payload_format_indicator: Some(self.way.bits()),
+            content_type: (!more.is_empty()).then_some(more),
+            correlation_data: Some(tag),
+            ..PublishProperties::default()
+        };
         Packet::Publish(Publish::new(inbox, self.batch, false), Some(properties))
     }
 
-    /// What came through the router; `None` if it is none of ours.
-    pub(super) fn from_forward(forward: Forward) -> Option<Self> {
-        let bits = forward.properties?.payload_format_indicator?;
-        let qos = QoS::from_bits(bits & QOS).ok()?;
-        Some(Self { batch: forward.publish.payload, qos, retain_as_published: bits & RETAIN != 0 })
+    /// What came through the router; `None` if it is none of ours, or was meant for an earlier owner of the inbox.
+    pub(super) fn from_forward(forward: Forward, tag: &Bytes) -> Option<Self> {
+        let properties = forward.properties.filter(|properties| properties.correlation_data.as_ref() == Some(tag))?;
+        let more = properties.content_type.unwrap_or_default();
+        Some(Self {
+            batch: forward.publish.payload,
+            way: Way::from_bits(properties.payload_format_indicator?)?,
+            more: more.bytes().filter_map(Way::from_bits).collect(),
+        })
     }
 
     /// The receiver's copies. It sees RETAIN only if it asked for it [MQTT-3.3.1-9; MQTT-3.3.1-12 of 5.0].
     pub(super) fn copies(self) -> impl Iterator<Item = Copy> {
-        messages(self.batch).map(move |message| Copy {
-            qos: message.qos.min(self.qos),
-            retain: message.retain && self.retain_as_published,
-            message,
+        let Self { batch, way, more } = self;
+        messages(batch).flat_map(move |message| {
+            let more: Vec<_> = more.iter().map(|way| copy(&message, *way)).collect();
+            std::iter::once(copy(&message, way)).chain(more)
         })
     }
+}
+
+fn copy(message: &Message, way: Way) -> Copy {
+    Copy { qos: message.qos.min(way.qos), retain: message.retain && way.retain_as_published, message: message.clone() }
 }
 
 #[cfg(test)]
@@ -77,14 +109,19 @@ mod tests {
         for qos in [QoS::AtMostOnce, QoS::ExactlyOnce] {
             batch.push("a/b", &[], b"x", Envelope { qos, retain: true, expires: None });
         }
-        let parcel = Parcel { batch: batch.take(), qos: QoS::AtLeastOnce, retain_as_published: true };
-        let Packet::Publish(publish, properties) = parcel.clone().into_packet(Bytes::from("small/1")) else { panic!() };
+        let way = Way { qos: QoS::AtLeastOnce, retain_as_published: true };
+        let other = Way { qos: QoS::ExactlyOnce, retain_as_published: false };
+        let parcel = Parcel { batch: batch.take(), way, more: vec![other] };
+        let packet = parcel.clone().into_packet(Bytes::from("small/1"), Bytes::from("tag"));
+        let Packet::Publish(publish, properties) = packet else { panic!() };
         assert_eq!(publish.topic, "small/1");
-        let arrived = Parcel::from_forward(Forward { cursor: None, size: 0, publish, properties }).unwrap();
+        let forward = Forward { cursor: None, size: 0, publish, properties };
+        assert_eq!(Parcel::from_forward(forward.clone(), &Bytes::from("another")), None);
+        let arrived = Parcel::from_forward(forward, &Bytes::from("tag")).unwrap();
         assert_eq!(arrived, parcel);
         let seen: Vec<_> = arrived.copies().map(|copy| (copy.qos, copy.retain)).collect();
-        assert_eq!(seen, [(QoS::AtMostOnce, true), (QoS::AtLeastOnce, true)]);
-        let hidden = Parcel { retain_as_published: false, ..parcel };
-        assert!(hidden.copies().all(|copy| !copy.retain));
+        let expected =
+            [(QoS::AtMostOnce, true), (QoS::AtMostOnce, false), (QoS::AtLeastOnce, true), (QoS::ExactlyOnce, false)];
+        assert_eq!(seen, expected);
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
 };
@@ -25,6 +25,9 @@ use super::{
 /// What the router counts for a message beyond topic and payload.
 const OVERHEAD: usize = 4;
 
+/// Tags of inboxes.
+static NEXT_TAG: AtomicU64 = AtomicU64::new(1);
+
 /// The publishers' side of an inbox.
 ///
 /// Publishers ask for room before they hand a copy to the router, so the router's log never rolls over what has not been read. The
@@ -32,7 +35,11 @@ const OVERHEAD: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Inbox {
     name: Bytes,
+    /// Tells this owner of the name from the ones before: a publisher may still hold a route to those.
+    tag: Bytes,
     room: usize,
+    /// Its owner is gone: there is room for anything, and nothing arrives.
+    closed: AtomicBool,
     waiting: AtomicUsize,
     emptied: Notify,
     /// Its client is not as fast as those who publish to it.
@@ -44,7 +51,9 @@ impl Inbox {
     pub(super) fn new(name: Bytes, room: usize) -> Arc<Self> {
         Arc::new(Self {
             name,
+            tag: Bytes::copy_from_slice(&NEXT_TAG.fetch_add(1, Ordering::Relaxed).to_be_bytes()),
             room,
+            closed: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             emptied: Notify::new(),
             behind: AtomicBool::new(false),
@@ -60,6 +69,9 @@ impl Inbox {
 
     /// Takes room for a batch of `bytes`, if there is any. One that is larger than all the room has it alone.
     pub(crate) fn reserve(&self, bytes: usize) -> bool {
+        if self.closed.load(Ordering::Acquire) {
+            return true;
+        }
         let bytes = OVERHEAD + self.name.len() + bytes;
         self.waiting
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| {
@@ -70,7 +82,10 @@ impl Inbox {
 
     /// Gives back the room of a batch that has been read, or is not sent after all.
     pub(crate) fn release(&self, bytes: usize) {
-        self.waiting.fetch_sub(OVERHEAD + self.name.len() + bytes, Ordering::AcqRel);
+        let bytes = OVERHEAD + self.name.len() + bytes;
+        // What was let in after the owner was gone took no room.
+        let release = |waiting: usize| Some(waiting.saturating_sub(bytes));
+        self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, release).ok();
         self.emptied.notify_waiters();
     }
 
@@ -97,7 +112,7 @@ impl Inbox {
 
     /// A parcel, for which there is room, as a packet for the router.
     pub(crate) fn address(&self, parcel: Parcel) -> Packet {
-        parcel.into_packet(self.name.clone())
+        parcel.into_packet(self.name.clone(), self.tag.clone())
     }
 }
 
@@ -147,7 +162,7 @@ impl InboxReader {
                 let offset = forward.cursor.map(|(_, offset)| offset);
                 let contiguous = self.next_offset.is_none() || self.next_offset == offset;
                 self.next_offset = offset.map(|offset| offset + 1);
-                if let Some(parcel) = Parcel::from_forward(forward) {
+                if let Some(parcel) = Parcel::from_forward(forward, &self.inbox.tag) {
                     self.inbox.release(parcel.batch.len());
                     copies.extend(parcel.copies());
                 }
@@ -171,6 +186,8 @@ pub(super) fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
 impl Drop for InboxReader {
     /// The router is told by a DISCONNECT packet: it panics if it hears of a link after it has dropped that link by itself.
     fn drop(&mut self) {
+        self.inbox.closed.store(true, Ordering::Release);
+        self.inbox.emptied.notify_waiters();
         let goodbye = Disconnect { reason_code: DisconnectReasonCode::NormalDisconnection };
         if let Poll::Ready(Err(error)) = poll_once(self.to_router.send(Packet::Disconnect(goodbye, None))) {
             tracing::debug!(%error, "the router is gone before its link");

@@ -225,7 +225,7 @@ impl Session {
     }
 
     /// Ends all subscriptions, and what they were for.
-    fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         for (filter, _) in self.subscriptions.drain() {
             self.gate.subscriptions.remove(&filter, self.number);
         }
