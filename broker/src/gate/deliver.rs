@@ -48,7 +48,7 @@ impl Connection {
 
     /// QoS 0: done when it is written. True if it was.
     fn send(&mut self, copy: &Copy) -> bool {
-        self.session.backlog.release(copy.size());
+        self.session.backlog.release(copy.cost());
         self.write(header(copy, 0), copy)
     }
 

@@ -199,6 +199,7 @@ async fn take_over(gate: &Arc<Gate>, rights: &Rights, connect: &Connect) -> Resu
             session.will = None;
             session.window.rewind();
             rights.restrict(&mut session);
+            session.backlog.wake();
             (session, true)
         }
         Some(mut ended) => {

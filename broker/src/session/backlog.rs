@@ -34,6 +34,8 @@ pub(crate) struct Backlog {
     /// Where the router's copies arrive.
     incoming: Vec<Copy>,
     bytes: usize,
+    /// Nobody is there to take messages of QoS 0.
+    away: bool,
 }
 
 impl Backlog {
@@ -44,6 +46,7 @@ impl Backlog {
             waiting: VecDeque::new(),
             incoming: Vec::new(),
             bytes: 0,
+            away: false,
         }
     }
 
@@ -57,7 +60,10 @@ impl Backlog {
 
     /// Moves what has arrived behind what waits.
     pub(super) fn take_in(&mut self) -> Result<(), Overflow> {
-        let added: usize = self.incoming.iter().map(Copy::size).sum();
+        if self.away {
+            self.incoming.retain(|copy| copy.qos != QoS::AtMostOnce);
+        }
+        let added: usize = self.incoming.iter().map(Copy::cost).sum();
         self.waiting.extend(self.incoming.drain(..));
         self.bytes += added;
         let all = self.gate.waiting_bytes.fetch_add(added, Ordering::Relaxed) + added;
@@ -80,7 +86,7 @@ impl Backlog {
         match self.replay.pop_front() {
             Some(copy) => {
                 // Released like the others later, so counted from now on.
-                self.count(copy.size());
+                self.count(copy.cost());
                 Some(copy)
             }
             None => self.waiting.pop_front(),
@@ -98,19 +104,22 @@ impl Backlog {
         self.gate.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Drops the messages of QoS 0: they are not kept for a client that is away.
-    pub(crate) fn drop_unacknowledged(&mut self) {
-        let (mut kept, mut dropped) = (VecDeque::new(), 0);
-        for copy in self.waiting.drain(..) {
-            if copy.qos == QoS::AtMostOnce {
-                dropped += copy.size();
-            } else {
-                kept.push_back(copy);
-            }
-        }
-        self.waiting = kept;
+    /// The client has gone: messages of QoS 0 are not kept for it, neither those that wait nor those that come.
+    pub(super) fn sleep(&mut self) {
+        self.away = true;
+        let mut dropped = 0;
+        self.waiting.retain(|copy| {
+            let kept = copy.qos != QoS::AtMostOnce;
+            dropped += if kept { 0 } else { copy.cost() };
+            kept
+        });
         self.replay.retain(|copy| copy.qos != QoS::AtMostOnce);
         self.release(dropped);
+    }
+
+    /// The client is back.
+    pub(crate) fn wake(&mut self) {
+        self.away = false;
     }
 }
 

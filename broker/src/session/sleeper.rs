@@ -19,7 +19,7 @@ pub(crate) async fn sleep(gate: Arc<Gate>, mut seat: Seat, mut session: Session)
         session.expiry = 0;
     }
     let asleep = gate.metrics.asleep.enter();
-    session.backlog.drop_unacknowledged();
+    session.backlog.sleep();
     // Nobody waits for a client that is away.
     session.say_whether_behind(true);
     let expires = Instant::now() + Duration::from_secs(u64::from(session.expiry.min(MAX_EXPIRY_SECONDS)));
@@ -34,13 +34,10 @@ pub(crate) async fn sleep(gate: Arc<Gate>, mut seat: Seat, mut session: Session)
                 drop(handover.send(Some(session)));
                 return;
             }
-            outcome = session.receive() => match outcome {
-                Ok(()) => session.backlog.drop_unacknowledged(),
-                Err(_) => {
-                    gate.metrics.sessions_overflowed.add(1);
-                    tracing::warn!(client_id = %seat.client_id(), "the session of a client that is away was ended: too much waits for it");
-                    break;
-                }
+            outcome = session.receive() => if outcome.is_err() {
+                gate.metrics.sessions_overflowed.add(1);
+                tracing::warn!(client_id = %seat.client_id(), "the session of a client that is away was ended: too much waits for it");
+                break;
             },
             () = sleep_until(will_due.unwrap_or(expires)), if will_due.is_some() => {
                 session.publish_will().await;

@@ -68,7 +68,7 @@ impl Window {
         if index < self.sent {
             self.sent -= 1;
         }
-        self.flights.remove(index).map(|flight| flight.copy.size())
+        self.flights.remove(index).map(|flight| flight.copy.cost())
     }
 
     /// Notes a PUBREC. False if there is no such message.

@@ -157,7 +157,6 @@ async fn asking_again_and_again_for_retained_messages_takes_no_memory() {
 
 /// The smaller a message, the more of what it takes is not its bytes.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gate is mended next"]
 async fn tiny_messages_that_wait_are_counted_with_what_they_take() {
     let queue = 4 << 20;
     let site = Site::with(BrokerConfig { max_queue_bytes: queue, ..BrokerConfig::default() }).await;
