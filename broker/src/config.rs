@@ -75,7 +75,7 @@ pub struct BrokerConfig {
     /// Most bytes that wait for one client, 256 KiB to 4 GiB. A client that is further behind is disconnected and counted; a session whose
     /// client is away is ended. Default 8 MiB.
     pub max_queue_bytes: usize,
-    /// The same for all clients together. Default 256 MiB.
+    /// The same for all clients together: when more waits, those that have more than their share are too far behind. Default 256 MiB.
     pub max_all_queue_bytes: usize,
     /// Most messages that a client may publish in a second: one that has more is read more slowly. 0 is no limit, the default.
     pub max_messages_per_second: u32,

@@ -68,7 +68,18 @@ impl Backlog {
         self.bytes += added;
         let all = self.gate.waiting_bytes.fetch_add(added, Ordering::Relaxed) + added;
         let limits = &self.gate.limits;
-        if self.bytes > limits.queue_bytes || all > limits.all_queue_bytes { Err(Overflow) } else { Ok(()) }
+        if self.bytes > limits.queue_bytes || (all > limits.all_queue_bytes && self.bytes > self.fair_share()) {
+            return Err(Overflow);
+        }
+        Ok(())
+    }
+
+    /// What each client may have when all have the same. Who has no more is not to blame when too much waits for all, and those
+    /// together have no more than may wait: so what waits stays below twice that.
+    fn fair_share(&self) -> usize {
+        let metrics = &self.gate.metrics;
+        let clients = metrics.connected.get() + metrics.asleep.get();
+        self.gate.limits.all_queue_bytes / usize::try_from(clients.max(1)).unwrap_or(usize::MAX)
     }
 
     /// More waits than a quick client lets happen.

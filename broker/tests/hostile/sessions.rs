@@ -78,7 +78,6 @@ async fn what_waits_for_the_absent_is_bounded() {
 
 /// When all that may wait does wait, those who are behind pay for it, and not whoever comes next.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gate is mended next"]
 async fn a_full_store_is_not_the_fault_of_who_reads() {
     let all = 1 << 20;
     let config = BrokerConfig { max_queue_bytes: all, max_all_queue_bytes: all, ..BrokerConfig::default() };
