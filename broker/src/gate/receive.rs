@@ -255,6 +255,11 @@ impl Connection {
                 self.gate.metrics.refuse("subscribe", reason);
             }
             codes.push(code);
+            // Looking for retained messages takes milliseconds, and a packet has room for thousands of filters.
+            if self.session.pause().await.is_err() {
+                self.gate.metrics.slow_consumers.add(1);
+                return Err(End::Refused(Reason::QuotaExceeded));
+            }
         }
         write_suback(&mut self.out, self.version, subscribe.id, &codes);
         Ok(())

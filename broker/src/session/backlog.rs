@@ -13,6 +13,9 @@ use crate::{
 
 /// The part of what may wait, from which on publishers take their time.
 const LONG: usize = 8;
+/// Retained messages that may wait for a client before it can subscribe more: as many as there can be. They are references to the store,
+/// of some 70 bytes.
+const MAX_REPLAY: usize = 100_000;
 
 /// A client is too far behind: what waits for it is more than it may be, or the router failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,11 @@ impl Backlog {
             bytes: 0,
             away: false,
         }
+    }
+
+    /// Whether retained messages for another subscription may be added.
+    pub(super) fn may_replay(&self) -> bool {
+        self.replay.len() < MAX_REPLAY
     }
 
     pub(super) fn replay(&mut self, copy: Copy) {

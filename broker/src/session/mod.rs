@@ -16,6 +16,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::task::yield_now;
+
 use crate::{
     gate::Gate,
     packet::{RetainHandling, SubscribeOptions},
@@ -105,6 +107,9 @@ impl Session {
     /// Adds a checked filter, or replaces the subscription of the same filter, and puts the retained messages that go with it into the
     /// backlog. Not for shared subscriptions [MQTT-3.8.4-4 of 5.0].
     pub(crate) async fn subscribe(&mut self, filter: &str, subscription: Subscription) -> Result<(), SubscribeFailure> {
+        if !self.backlog.may_replay() {
+            return Err(SubscribeFailure::TooMany);
+        }
         let full = self.subscriptions.len() >= MAX_SUBSCRIPTIONS
             || self.filters().map(str::len).sum::<usize>() + filter.len() > MAX_FILTER_BYTES;
         let new = match self.subscriptions.entry(filter.into()) {
@@ -202,6 +207,18 @@ impl Session {
                 self.backlog.take_in()
             }
             None => std::future::pending().await,
+        }
+    }
+
+    /// Lets others have their turn in the middle of long work, and takes in what has come meanwhile, for which publishers wait.
+    ///
+    /// # Errors
+    /// As [`Session::receive`].
+    pub(crate) async fn pause(&mut self) -> Result<(), Overflow> {
+        tokio::select! {
+            biased;
+            received = self.receive() => received,
+            () = yield_now() => Ok(()),
         }
     }
 

@@ -134,7 +134,6 @@ async fn retained_messages_are_bounded() {
 
 /// Each SUBSCRIBE of a filter brings its retained messages again, and one packet has room for thousands of filters.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the gate is mended next"]
 async fn asking_again_and_again_for_retained_messages_takes_no_memory() {
     let site = Site::start().await;
     retain(site.address(), 0, 10_000).await;

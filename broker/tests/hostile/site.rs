@@ -44,7 +44,7 @@ impl Site {
         let alone = ALONE.lock().await;
         allow_many_sockets();
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let broker = Broker::start(BrokerConfig { listen, ..config }).await.unwrap();
+        let broker = Broker::start(BrokerConfig { listen: Some(listen), ..config }).await.unwrap();
         // After the broker has installed its own, which keeps its panics to itself.
         COUNTING.call_once(count_panics);
         Self { broker, panics_before: PANICS.load(Ordering::Relaxed), _alone: alone }
