@@ -17,7 +17,7 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) async fn start() -> Self {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { broker: Broker::start(BrokerConfig { listen, ..BrokerConfig::default() }).await.unwrap() }
+        Self { broker: Broker::start(BrokerConfig { listen: Some(listen), ..BrokerConfig::default() }).await.unwrap() }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
