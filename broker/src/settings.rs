@@ -38,8 +38,8 @@ pub struct Settings {
     /// Address to listen on for WebSockets over TLS
     #[arg(long, value_name = "ADDRESS:PORT", env = "FOGLINE_BROKER_WSS_LISTEN")]
     pub wss_listen: Option<SocketAddr>,
-    /// Sites whose pages may open WebSockets, like https://fogline.example:8080, separated by commas
-    #[arg(long, value_name = "ORIGIN", value_delimiter = ',', env = "FOGLINE_BROKER_WS_ORIGINS")]
+    /// Sites whose pages may open WebSockets, besides the broker's own address; separated by commas
+    #[arg(long, value_name = "https://HOST:PORT", value_delimiter = ',', env = "FOGLINE_BROKER_WS_ORIGINS")]
     pub ws_origins: Option<Vec<String>>,
     /// The broker's certificate for TLS, PEM: its own first, then its CA's; read again when it changes
     #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_TLS_CERT")]
