@@ -189,7 +189,10 @@ impl Connection {
                 }
                 pause = self.charge();
             }
-            self.deliver();
+            let more = self.deliver();
+            if more {
+                tokio::task::yield_now().await;
+            }
             let has_output = !self.out.is_empty() || self.unflushed;
             if has_output {
                 self.watch.waits(Instant::now());
@@ -226,6 +229,7 @@ impl Connection {
                 },
                 () = Next::wait(waits_for), if next.waits() => next = Next::Yield,
                 () = tokio::task::yield_now(), if may_answer && matches!(next, Next::Yield) => {}
+                () = std::future::ready(()), if more => {}
                 () = pause_until(pause), if pause.is_some() => pause = None,
                 () = &mut timer => {
                     if let Err(late) = self.watch.check(Instant::now()) {

@@ -11,22 +11,36 @@ use crate::{
     session::Stage,
 };
 
+/// Comparisons of a topic with a filter before others have their turn: a millisecond or so.
+const COMPARISONS: usize = 4096;
+
 impl Connection {
-    /// Writes what waits for the client, as far as its window and the output buffer have room.
-    pub(super) fn deliver(&mut self) {
+    /// Writes what waits for the client, as far as its window and the output buffer have room. True if more could be written, after others
+    /// have had their turn.
+    pub(super) fn deliver(&mut self) -> bool {
         self.send_again();
-        let mut sent = 0;
+        let (mut sent, mut left) = (0, self.messages_per_turn());
         while self.out.len() < OUTPUT_BYTES {
             let Some(next) = self.session.backlog.peek() else { break };
             let acknowledged = next.qos != QoS::AtMostOnce;
-            if acknowledged && !self.session.window.is_open(self.window) {
+            if left == 0 || (acknowledged && !self.session.window.is_open(self.window)) {
                 break;
             }
             let Some(copy) = self.session.backlog.pop() else { break };
             sent += u64::from(if acknowledged { self.send_acknowledged(copy) } else { self.send(&copy) });
+            left -= 1;
         }
         if sent > 0 {
             self.gate.metrics.messages_out.add(sent);
+        }
+        left == 0
+    }
+
+    /// A message over 5.0 is compared with each of the client's filters, for the numbers that go with it.
+    fn messages_per_turn(&self) -> usize {
+        match self.version {
+            Version::V311 => usize::MAX,
+            Version::V5 => (COMPARISONS / self.session.filters().len().max(1)).max(1),
         }
     }
 

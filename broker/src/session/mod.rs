@@ -171,7 +171,7 @@ impl Session {
     }
 
     /// The filters there are, to see which of them are still allowed.
-    pub(crate) fn filters(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn filters(&self) -> impl ExactSizeIterator<Item = &str> {
         self.subscriptions.keys().map(|filter| &**filter)
     }
 

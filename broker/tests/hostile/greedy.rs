@@ -16,6 +16,8 @@ use crate::{
 
 /// Others are served within this, unoptimised and on a loaded machine, while one is greedy.
 const P99: Duration = Duration::from_millis(1_500);
+/// Comparing filters for one client, unoptimised, is 60 ms of others' time, and 500 if they do not get their turn.
+const P99_OF_COMPARING: Duration = Duration::from_millis(300);
 const GREEDY: Duration = Duration::from_secs(2);
 
 fn filters(count: usize, of: impl Fn(usize) -> String) -> Vec<String> {
@@ -255,7 +257,7 @@ async fn overlapping_filters_cost_their_subscriber_alone() {
         reading.abort();
         writing.abort();
         let p99 = pairs.p99().await;
-        assert!(p99 < P99, "{p99:?}");
+        assert!(p99 < P99_OF_COMPARING, "{p99:?}");
     }
     site.is_empty().await;
 }
