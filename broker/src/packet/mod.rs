@@ -7,6 +7,8 @@
 mod ack;
 mod connect;
 mod frame;
+#[cfg(test)]
+mod fuzz;
 mod properties;
 mod publish;
 mod reader;

@@ -10,7 +10,6 @@ mod fuzz;
 mod greedy;
 mod half_open;
 mod pairs;
-mod random;
 mod sessions;
 mod site;
 mod takeovers;

@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod mistakes;
 pub(crate) mod packet;
+pub(crate) mod random;
 
 use std::{io, net::SocketAddr, time::Duration};
 
