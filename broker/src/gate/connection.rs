@@ -190,13 +190,7 @@ impl Connection {
                 pause = self.charge();
             }
             let more = self.deliver();
-            if more {
-                tokio::task::yield_now().await;
-            }
-            let has_output = !self.out.is_empty() || self.unflushed;
-            if has_output {
-                self.watch.waits(Instant::now());
-            }
+            let has_output = self.has_output();
             let may_answer = pause.is_none() && self.out.len() < OUTPUT_BYTES;
             let may_read = may_answer && matches!(next, Next::Read);
             if may_read {
@@ -228,8 +222,7 @@ impl Connection {
                     }
                 },
                 () = Next::wait(waits_for), if next.waits() => next = Next::Yield,
-                () = tokio::task::yield_now(), if may_answer && matches!(next, Next::Yield) => {}
-                () = std::future::ready(()), if more => {}
+                () = tokio::task::yield_now(), if more || may_answer && matches!(next, Next::Yield) => {}
                 () = pause_until(pause), if pause.is_some() => pause = None,
                 () = &mut timer => {
                     if let Err(late) = self.watch.check(Instant::now()) {
@@ -244,6 +237,15 @@ impl Connection {
                 timer.as_mut().reset(due);
             }
         }
+    }
+
+    /// Whether something waits to be written, and since when.
+    fn has_output(&mut self) -> bool {
+        let has_output = !self.out.is_empty() || self.unflushed;
+        if has_output {
+            self.watch.waits(Instant::now());
+        }
+        has_output
     }
 
     fn take_over_rights(&mut self) -> Result<(), End> {

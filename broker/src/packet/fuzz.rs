@@ -19,8 +19,13 @@ use bytes::BytesMut;
 use random::{Random, seed};
 
 use super::*;
-use crate::{message::Message, topic};
+use crate::{
+    message::{Envelope, Message},
+    topic,
+};
 
+/// What a message has beside its bytes does not matter here.
+const PLAIN: Envelope = Envelope { qos: QoS::AtMostOnce, retain: false, expires: None };
 /// As the gate has it.
 const PACKET_BYTES: usize = 64 * 1024;
 
@@ -69,7 +74,7 @@ fn read(frame: Frame<'_>, version: Version) {
 fn connect(connect: Connect) {
     assert!(connect.receive_maximum > 0 && connect.maximum_packet_size > 0, "{connect:?}");
     if let Some(will) = connect.will {
-        let message = Message::new(&will.topic, &will.properties.forwarded, &will.payload);
+        let message = Message::new(&will.topic, &will.properties.forwarded, &will.payload, PLAIN);
         assert_eq!(message.topic(), will.topic);
         filters(&will.topic, &connect.client_id);
     }
@@ -77,7 +82,7 @@ fn connect(connect: Connect) {
 
 /// What goes out to a subscriber of the same version reads as what came in.
 fn publish(read: &Publish<'_>, version: Version) {
-    let message = Message::new(read.topic, &read.properties.forwarded, read.payload);
+    let message = Message::new(read.topic, &read.properties.forwarded, read.payload, PLAIN);
     assert_eq!((message.topic(), message.payload_is_empty()), (read.topic, read.payload.is_empty()));
     let header =
         PublishHeader { duplicate: false, qos: read.qos, retain: read.retain, id: read.id, topic_known: false };
