@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use fogline_door::tls::ServerTls;
+use fogline_door::{http::Door, tls::ServerTls};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::{oneshot, watch},
@@ -19,6 +19,7 @@ use crate::{
     config::BrokerConfig,
     error::{BrokerError, Failure},
     gate::{Gate, listener},
+    http,
     listeners::{self, Listener, Scheme},
     panics::{FailureSlot, PanicWatch, report},
     probe::Probe,
@@ -47,6 +48,7 @@ pub struct Broker {
     watchdog: Threads,
     connections: Threads,
     gate: Arc<Gate>,
+    http: Option<Door>,
     _panics: PanicWatch,
 }
 
@@ -68,8 +70,11 @@ impl Broker {
         let listeners = connections.enter(|| listeners::bind(&config, tls.as_ref()))?;
         let addresses = listeners.iter().map(|listener| (listener.scheme, listener.address)).collect();
         let gate = Gate::start(&config, panics.router_number())?;
-        let broker = Self { addresses, tls, failure, gate, watchdog, connections, _panics: panics };
+        let mut broker = Self { addresses, tls, failure, gate, http: None, watchdog, connections, _panics: panics };
         broker.watch(&config, slot).await?;
+        if let Some(config) = config.http.clone() {
+            broker.http = Some(http::open(config, Arc::clone(&broker.gate)).await?);
+        }
         broker.serve(listeners);
         Ok(broker)
     }
@@ -147,10 +152,17 @@ impl Broker {
         }
     }
 
+    /// Where health and metrics are served, as `http://ADDRESS:PORT` or with `https`.
+    #[must_use]
+    pub fn http_url(&self) -> Option<String> {
+        self.http.as_ref().map(Door::url)
+    }
+
     /// Closes the listener, lets clients take what is on its way to them and tells those who can be told why, and waits until that is done, some
     /// seconds at most.
     pub async fn stop(mut self) {
         drop(std::mem::take(&mut self.watchdog));
+        drop(self.http.take());
         self.gate.stop();
         let deadline = Instant::now() + STOP_DEADLINE;
         while self.gate.metrics.connected.get() > 0 && Instant::now() < deadline {

@@ -30,6 +30,7 @@ Examples:
   fogline-broker --tls-listen 0.0.0.0:8883 --tls-cert server.pem --tls-key server-key.pem \\
     --tls-client-ca ca.pem --tls-client-certificates required
                                                 TLS for other machines, which must show certificates
+  fogline-broker --http 127.0.0.1:8083          serve /healthz and /metrics
   mosquitto_sub -q 1 -v -t 'fogline/v1/#'       watch the messages that pass
 
 SIGHUP makes it read users, rules and TLS files again; it does so by itself when they change.
@@ -103,6 +104,10 @@ fn say_ready(broker: &Broker) {
         tracing::info!(%scheme, %address, "ready");
         let scheme = if scheme == Scheme::Mqtt { String::new() } else { format!("{scheme}://") };
         lines += &format!("fogline-broker ready on {scheme}{address}\n");
+    }
+    if let Some(url) = broker.http_url() {
+        tracing::info!(%url, "serves health and metrics");
+        lines += &format!("fogline-broker serves health and metrics on {url}\n");
     }
     let mut stdout = io::stdout().lock();
     // In one piece: who reads only the first line may close it then. That is no reason to stop carrying messages.

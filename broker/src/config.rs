@@ -11,6 +11,7 @@ mod listeners;
 
 pub(crate) use listeners::is_loopback;
 
+use fogline_door::http::HttpConfig;
 use fogline_door::tls::TlsConfig;
 
 use crate::error::ConfigErrors;
@@ -55,6 +56,8 @@ pub struct BrokerConfig {
     pub ws_origins: Vec<String>,
     /// The files of TLS. They are read again when they change, and clients whose certificates were revoked are disconnected then. Default none.
     pub tls: Option<TlsConfig>,
+    /// Where health and metrics are served over HTTP, and to whom. Default nowhere.
+    pub http: Option<HttpConfig>,
     /// The file of those who may connect ([`access`](crate::access)). Without it everybody is anonymous. Default none.
     pub users: Option<PathBuf>,
     /// The file of what they may do, beyond what is built in. Default none.
@@ -101,6 +104,7 @@ impl Default for BrokerConfig {
             wss_listen: None,
             ws_origins: Vec::new(),
             tls: None,
+            http: None,
             users: None,
             rules: None,
             max_connections: 20_000,

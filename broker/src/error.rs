@@ -1,7 +1,8 @@
 //! What can go wrong, named for what the caller can do about it.
 
-use fogline_door::tls::TlsError;
 use std::{fmt, io, net::SocketAddr, time::Duration};
+
+use fogline_door::{http::DoorError, tls::TlsError};
 
 use crate::access::AccessError;
 
@@ -28,6 +29,9 @@ pub enum BrokerError {
     /// The TLS files cannot be used: mend the one that is named.
     #[error("no TLS: {0}")]
     Tls(#[from] TlsError),
+    /// Health and metrics cannot be served: the text says what to do.
+    #[error(transparent)]
+    Http(#[from] DoorError),
     /// The operating system gave no threads: free resources and try again.
     #[error("cannot start the broker's threads: {0}")]
     Threads(#[source] io::Error),

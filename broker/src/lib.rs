@@ -18,6 +18,7 @@ mod command;
 mod config;
 mod error;
 mod gate;
+mod http;
 mod listeners;
 mod logging;
 mod message;

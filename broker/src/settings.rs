@@ -14,7 +14,10 @@ use std::{
 mod listen;
 
 use clap::Args;
-use fogline_door::tls::{ClientCertificates, TlsConfig};
+use fogline_door::{
+    http::HttpConfig,
+    tls::{ClientCertificates, TlsConfig},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{config::BrokerConfig, error::ConfigErrors};
@@ -62,6 +65,18 @@ pub struct Settings {
     /// File of what they may do, beyond what is built in
     #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_RULES")]
     pub rules: Option<PathBuf>,
+    /// Address of health and metrics over HTTP, none by default; open to others only with --http-tokens
+    #[arg(long, value_name = "ADDRESS:PORT", env = "FOGLINE_BROKER_HTTP")]
+    pub http: Option<SocketAddr>,
+    /// File of tokens for it, see `fogline token`; without one everybody on this machine may look
+    #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_HTTP_TOKENS")]
+    pub http_tokens: Option<PathBuf>,
+    /// Serve HTTPS with this certificate, PEM; read again when it changes
+    #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_HTTP_CERT")]
+    pub http_cert: Option<PathBuf>,
+    /// That certificate's key, PEM, not encrypted
+    #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_HTTP_KEY")]
+    pub http_key: Option<PathBuf>,
     /// Connections at the same time [default: 20000]
     #[arg(long, value_name = "COUNT", env = "FOGLINE_BROKER_MAX_CONNECTIONS")]
     pub max_connections: Option<usize>,
@@ -131,7 +146,8 @@ impl BrokerArgs {
         let file = self.config.map(|path| read(&path, &mut problems)).unwrap_or_default();
         let settings = self.settings.or(file);
         problems.extend(settings.partners_missing());
-        let config = settings.over(BrokerConfig::default());
+        let http = settings.http(&mut problems);
+        let config = BrokerConfig { http, ..settings.over(BrokerConfig::default()) };
         problems.extend(config.problems());
         ConfigErrors::check(problems)?;
         Ok(config)
@@ -154,6 +170,10 @@ impl Settings {
             tls_client_ca: self.tls_client_ca.or(other.tls_client_ca),
             tls_crl: self.tls_crl.or(other.tls_crl),
             tls_client_certificates: self.tls_client_certificates.or(other.tls_client_certificates),
+            http: self.http.or(other.http),
+            http_tokens: self.http_tokens.or(other.http_tokens),
+            http_cert: self.http_cert.or(other.http_cert),
+            http_key: self.http_key.or(other.http_key),
             max_connections: self.max_connections.or(other.max_connections),
             max_payload_bytes: self.max_payload_bytes.or(other.max_payload_bytes),
             segment_bytes: self.segment_bytes.or(other.segment_bytes),
@@ -200,8 +220,23 @@ impl Settings {
         Some(missing(name, "--tls-cert and --tls-key"))
     }
 
+    /// Where HTTP is served, if it is.
+    fn http(&self, problems: &mut Vec<String>) -> Option<HttpConfig> {
+        let files = [&self.http_tokens, &self.http_cert, &self.http_key];
+        let Some(address) = self.http else {
+            if files.iter().any(|file| file.is_some()) {
+                problems
+                    .push("http_tokens, http_cert, http_key: of no use alone; give --http ADDRESS:PORT too".to_owned());
+            }
+            return None;
+        };
+        let [tokens, certificate, key] = files.map(Clone::clone);
+        Some(HttpConfig::checked(address, tokens, certificate, key, problems))
+    }
+
     fn over(self, base: BrokerConfig) -> BrokerConfig {
         BrokerConfig {
+            http: base.http,
             listen: self.listen.map_or(base.listen, |Listen(address)| address),
             tls: self.tls().or(base.tls),
             tls_listen: self.tls_listen.or(base.tls_listen),
@@ -232,6 +267,8 @@ impl From<&BrokerConfig> for Settings {
     fn from(config: &BrokerConfig) -> Self {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).ok();
         let tls = config.tls.as_ref();
+        let http = config.http.as_ref();
+        let http_tls = http.and_then(|http| http.tls.as_ref());
         Self {
             listen: Some(Listen(config.listen)),
             tls_listen: config.tls_listen,
@@ -245,6 +282,10 @@ impl From<&BrokerConfig> for Settings {
             tls_client_certificates: tls.map(|tls| tls.client_certificates),
             users: config.users.clone(),
             rules: config.rules.clone(),
+            http: http.map(|http| http.address),
+            http_tokens: http.and_then(|http| http.tokens.clone()),
+            http_cert: http_tls.map(|tls| tls.certificate.clone()),
+            http_key: http_tls.map(|tls| tls.key.clone()),
             max_connections: Some(config.max_connections),
             max_payload_bytes: Some(config.max_payload_bytes),
             segment_bytes: Some(config.segment_bytes),
@@ -354,6 +395,19 @@ mod tests {
         fs::write(&path, "bogus = 1\nsegment_count = 0\n").unwrap();
         let errors = BrokerArgs { config: Some(path), ..BrokerArgs::default() }.resolve().unwrap_err();
         assert_eq!(errors.problems().len(), 2, "{errors}");
+    }
+
+    #[test]
+    fn http_is_served_where_it_is_asked_for() {
+        let resolve = |settings| BrokerArgs { settings, ..BrokerArgs::default() }.resolve();
+        assert_eq!(resolve(Settings::default()).unwrap().http, None);
+        let address = "127.0.0.1:8083".parse().unwrap();
+        let asked = Settings { http: Some(address), ..Settings::default() };
+        assert_eq!(resolve(asked).unwrap().http, Some(HttpConfig::new(address)));
+        let open = Settings { http: Some("0.0.0.0:8083".parse().unwrap()), ..Settings::default() };
+        assert!(resolve(open).unwrap_err().to_string().contains("--http-tokens"));
+        let alone = Settings { http_tokens: Some("tokens".into()), ..Settings::default() };
+        assert!(resolve(alone).unwrap_err().to_string().contains("--http ADDRESS:PORT"));
     }
 
     #[test]

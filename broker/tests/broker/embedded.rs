@@ -3,7 +3,13 @@
 use std::net::{SocketAddr, TcpListener};
 
 use fogline_broker::{Broker, BrokerConfig, BrokerError, run};
-use tokio::{sync::oneshot, time::timeout};
+use fogline_door::http::HttpConfig;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::oneshot,
+    time::timeout,
+};
 
 use crate::support::{PATIENCE, client, publish};
 
@@ -55,4 +61,28 @@ async fn it_listens_on_ipv6_too() {
     if TcpListener::bind("[::1]:0").is_ok() {
         Broker::start(BrokerConfig { listen, ..BrokerConfig::default() }).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn it_serves_health_and_metrics_where_it_is_asked_to() {
+    let http = HttpConfig::new("127.0.0.1:0".parse().unwrap());
+    let broker = Broker::start(BrokerConfig { http: Some(http), ..on_a_free_port() }).await.unwrap();
+    let (client, mut events) = client("car-1", broker.local_addr());
+    publish(&client, &mut events, "fogline/v1/north/car-1/up/hello", b"{}").await;
+    let url = broker.http_url().unwrap();
+    let address = url.strip_prefix("http://").unwrap();
+    assert!(get(address, "/healthz").await.ends_with("ok\n"));
+    let page = get(address, "/metrics").await;
+    for line in ["fogline_broker_clients{state=\"connected\"} 1", "fogline_broker_messages_in_total 1"] {
+        assert!(page.lines().any(|found| found == line), "{line} is not in: {page}");
+    }
+}
+
+async fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    answer
 }
