@@ -36,18 +36,11 @@ impl BrokerConfig {
     }
 
     fn secure_problem(&self, name: &str, address: SocketAddr) -> Option<String> {
-        let Some(tls) = &self.tls else {
+        if self.tls.is_none() {
             return Some(format!("{name}: TLS needs a certificate and its key; give --tls-cert and --tls-key"));
-        };
-        let known = tls.client_certificates == ClientCertificates::Required;
-        (!known && self.users.is_none() && !is_loopback(address)).then(|| {
-            format!(
-                "{name}: {ip} can be reached from other machines, and nothing asks who they are; give --users \
-                 FILE, or --tls-client-certificates required and --tls-client-ca, or use 127.0.0.1:{port}",
-                ip = address.ip(),
-                port = address.port()
-            )
-        })
+        }
+        // A certificate says who a client is; only the users say what it may do.
+        self.exposed(name, Some(address))
     }
 }
 
@@ -129,15 +122,12 @@ mod tests {
     }
 
     #[test]
-    fn other_machines_must_show_certificates() {
-        for asked in [ClientCertificates::NotAsked, ClientCertificates::Optional] {
-            let mut config = with_clients("0.0.0.0:8883", asked);
-            if asked == ClientCertificates::NotAsked {
-                config.tls.as_mut().unwrap().client_ca = None;
-            }
-            refused(&config, "tls_listen:", "--tls-client-certificates required");
+    fn a_certificate_alone_lets_nobody_in_from_other_machines() {
+        for asked in [ClientCertificates::Optional, ClientCertificates::Required] {
+            let config = with_clients("0.0.0.0:8883", asked);
+            refused(&config, "tls_listen:", "--users");
+            assert_eq!(BrokerConfig { users: Some("users".into()), ..config }.check(), Ok(()));
         }
-        assert_eq!(with_clients("0.0.0.0:8883", ClientCertificates::Required).check(), Ok(()));
     }
 
     #[test]
