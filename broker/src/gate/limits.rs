@@ -41,6 +41,8 @@ pub(crate) const OUTPUT_BYTES: usize = 128 * 1024;
 pub(super) const BATCH_BYTES: usize = 16 * 1024;
 /// Bytes that are processed before others have their turn.
 pub(crate) const TURN_BYTES: usize = 64 * 1024;
+/// Packets for the router that a turn may make: a tiny message for many receivers is little to read, and much to hand out.
+pub(crate) const TURN_PACKETS: usize = 4096;
 
 impl Limits {
     pub(crate) fn new(config: &BrokerConfig) -> Self {

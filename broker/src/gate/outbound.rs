@@ -71,6 +71,11 @@ impl Outbound {
         Ok(())
     }
 
+    /// Parcels that are ready for the router.
+    pub(super) fn parcels(&self) -> usize {
+        self.parcels.len()
+    }
+
     /// A receiver of the last batch that is behind: its client should not be outrun.
     pub(super) fn take_behind(&mut self) -> Option<Arc<Inbox>> {
         self.behind.take()

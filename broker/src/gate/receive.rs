@@ -6,7 +6,7 @@ use bytes::{Buf, BytesMut};
 
 use super::{
     connection::{Connection, End, Next},
-    limits::{OUTPUT_BYTES, RECEIVE_MAXIMUM, TOPIC_ALIAS_MAXIMUM, TURN_BYTES},
+    limits::{OUTPUT_BYTES, RECEIVE_MAXIMUM, TOPIC_ALIAS_MAXIMUM, TURN_BYTES, TURN_PACKETS},
 };
 use crate::{
     message::{Envelope, Message},
@@ -81,7 +81,7 @@ impl Connection {
     pub(super) async fn process(&mut self, input: &mut BytesMut) -> Result<Next, End> {
         let mut done = 0;
         let outcome = loop {
-            if done >= TURN_BYTES || self.out.len() >= OUTPUT_BYTES {
+            if done >= TURN_BYTES || self.out.len() >= OUTPUT_BYTES || self.outbound.parcels() >= TURN_PACKETS {
                 break Ok(Next::Yield);
             }
             match Frame::cut(&input[done..], self.gate.limits.packet_bytes) {

@@ -94,7 +94,7 @@ impl Registry {
         if let Some(before) = places.by_client_id.insert(Arc::clone(client_id), place)
             && before.evict.send(handover).is_err()
         {
-            tracing::debug!(%client_id, "the owner before has ended already");
+            tracing::debug!(?client_id, "the owner before has ended already");
         }
         let seat = Seat { registry: Arc::clone(self), client_id: Arc::clone(client_id), number, evicted };
         Ok((seat, session))

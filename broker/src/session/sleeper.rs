@@ -36,7 +36,7 @@ pub(crate) async fn sleep(gate: Arc<Gate>, mut seat: Seat, mut session: Session)
             }
             outcome = session.receive() => if outcome.is_err() {
                 gate.metrics.sessions_overflowed.add(1);
-                tracing::warn!(client_id = %seat.client_id(), "the session of a client that is away was ended: too much waits for it");
+                tracing::warn!(client_id = ?seat.client_id(), "the session of a client that is away was ended: too much waits for it");
                 break;
             },
             () = sleep_until(will_due.unwrap_or(expires)), if will_due.is_some() => {
