@@ -195,6 +195,9 @@ impl Connection {
             let may_read = may_answer && matches!(next, Next::Read);
             if may_read {
                 input.reserve(size);
+            } else {
+                // Nobody listens, so it is not the client that is silent.
+                self.watch.heard(Instant::now());
             }
             self.session.say_whether_behind(self.watch.is_stuck(Instant::now()));
             let waits_for = next.waits().then(|| next.clone());
@@ -225,6 +228,9 @@ impl Connection {
                 () = tokio::task::yield_now(), if more || may_answer && matches!(next, Next::Yield) => {}
                 () = pause_until(pause), if pause.is_some() => pause = None,
                 () = &mut timer => {
+                    if !may_read {
+                        self.watch.heard(Instant::now());
+                    }
                     if let Err(late) = self.watch.check(Instant::now()) {
                         return self.late(late);
                     }

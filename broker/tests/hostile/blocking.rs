@@ -1,7 +1,11 @@
 //! Clients that try to keep others from publishing.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
+use fogline_broker::BrokerConfig;
 use tokio::{io::AsyncWriteExt, task::JoinSet, time::timeout};
 
 use crate::{
@@ -99,5 +103,25 @@ async fn publishers_do_not_wait_for_subscribers_that_do_not_read() {
     };
     assert!(timeout(BLOCKED, publishing).await.is_ok());
     drop((deaf, publisher));
+    site.is_empty().await;
+}
+
+/// Whoever publishes more than its rate is read more slowly. Its silence meanwhile is the gate's, and no reason to disconnect it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_slowed_down_is_not_taken_for_silent() {
+    let config = BrokerConfig { max_messages_per_second: 100, ..BrokerConfig::default() };
+    let site = Site::with(config).await;
+    let mut eager = Client::connect(site.address(), &Connect { keep_alive: 1, ..Connect::new("eager") }).await;
+    // Two seconds more than the first second's worth, and longer than the gate takes silence.
+    let burst = packet::publish(Version::V311, "t", 0, 0, b"").repeat(300);
+    for _ in 0..2 {
+        eager.send(&[&burst[..], &packet::ping()].concat()).await;
+        eager.reader.until(PINGRESP).await;
+    }
+    eager.send(&packet::ping()).await;
+    eager.reader.until(PINGRESP).await;
+    let silence = Instant::now();
+    eager.reader.closed().await;
+    assert!(silence.elapsed() > Duration::from_millis(1_400), "its own silence counts: {:?}", silence.elapsed());
     site.is_empty().await;
 }
