@@ -13,9 +13,10 @@ use tokio::{
 
 use super::{
     Gate, Peer,
-    connection::{Connection, farewell},
+    connection::Connection,
     limits::{CLIENT_ID_BYTES, HANDSHAKE_TIMEOUT, RECEIVE_MAXIMUM, TOPIC_ALIAS_MAXIMUM},
     rights::Rights,
+    socket::farewell,
 };
 use crate::{
     access::{LoginRefused, LoginRequest},

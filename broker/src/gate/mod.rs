@@ -10,6 +10,7 @@ mod outbound;
 mod peer;
 mod receive;
 mod rights;
+mod socket;
 mod timing;
 pub(crate) mod upgrade;
 mod websocket;

@@ -4,6 +4,11 @@ use std::time::{Duration, Instant};
 
 use rumqttc::{Packet, QoS};
 use rustix::process::Signal;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 
 use crate::support::{BrokerProcess, PATIENCE, client, fails, message, publish, subscriber, until};
 
@@ -83,4 +88,44 @@ async fn an_ingester_that_is_behind_loses_nothing() {
             assert_eq!(message(&mut slow).await.payload[..4], number.to_be_bytes(), "{filter}");
         }
     }
+}
+
+/// One that publishes more than it may is read more slowly, and loses nothing; the others have nothing of it.
+#[tokio::test]
+async fn a_rate_holds_for_each_client() {
+    const RATE: u32 = 50;
+    let broker = BrokerProcess::start(&["--max-messages-per-second", &RATE.to_string()]).await;
+    let (_reader, mut received) = subscriber("reader", broker.address, &["t/#".to_owned()]).await;
+    let (busy, mut events) = client("busy", broker.address);
+    let start = Instant::now();
+    for _ in 0..3 * RATE {
+        publish(&busy, &mut events, "t/busy", b"x").await;
+    }
+    // A second's worth is free.
+    assert!(start.elapsed() > Duration::from_millis(1900), "{:?}", start.elapsed());
+    for _ in 0..3 * RATE {
+        message(&mut received).await;
+    }
+    let (other, mut events) = client("other", broker.address);
+    let start = Instant::now();
+    publish(&other, &mut events, "t/other", b"x").await;
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+}
+
+/// A stop is told to those who can be told [MQTT-4.13.1-2 of 5.0], after what was on its way to them.
+#[tokio::test]
+async fn a_stop_is_said_to_clients() {
+    const CONNECT: &[u8] = b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01c";
+    let broker = BrokerProcess::start(&[]).await;
+    let mut stream = TcpStream::connect(broker.address).await.unwrap();
+    stream.write_all(CONNECT).await.unwrap();
+    let mut answer = [0; 256];
+    assert!(timeout(PATIENCE, stream.read(&mut answer)).await.unwrap().unwrap() > 4);
+    assert_eq!(answer[0], 0x20, "CONNACK");
+    broker.signal(Signal::TERM);
+    let mut rest = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut rest)).await.unwrap().unwrap();
+    assert_eq!(rest, [0xe0, 1, 0x8b]);
+    let (status, _) = broker.ended(PATIENCE).await;
+    assert!(status.success());
 }
