@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fogline_broker::BrokerConfig;
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{io::AsyncWriteExt, sync::Semaphore, task::JoinSet};
 
 use crate::{
     site::{Site, resident_kib, scale},
@@ -98,4 +98,26 @@ async fn a_full_store_is_not_the_fault_of_who_reads() {
         assert_eq!(present.reader.message().await.rest().len(), 10_000);
     }
     site.is_well().await;
+}
+
+/// The router's names for inboxes are used again: what is on its way to one who has gone is for nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_what_was_meant_for_another() {
+    let site = Site::start().await;
+    for number in 0..3 {
+        let mut flooder = Client::connect(site.address(), &Connect::new(&format!("flooder-{number}"))).await;
+        let chunk = packet::publish(Version::V311, "secret", 0, 0, &[0; 500]).repeat(50);
+        tokio::spawn(async move { while flooder.writer.write_all(&chunk).await.is_ok() {} });
+    }
+    for _ in 0..scale(200, 2_000) {
+        let mut entitled = Client::connect(site.address(), &Connect::new("entitled")).await;
+        entitled.subscribe(Version::V311, "secret", 0).await;
+        entitled.reader.message().await;
+        entitled.send(&packet::disconnect()).await;
+        entitled.reader.closed().await;
+        let mut other = Client::connect(site.address(), &Connect::new("other")).await;
+        other.subscribe(Version::V311, "public", 0).await;
+        other.send(&packet::publish(Version::V311, "public", 0, 0, b"")).await;
+        assert_eq!(other.reader.message().await.topic(), "public");
+    }
 }
