@@ -30,7 +30,7 @@ pub use certificates::Certificates;
 pub use household::{Household, Row};
 pub use http::get;
 pub use ingester::Ingester;
-pub use mqtt::{Watcher, kill_router, publish_by_hand};
+pub use mqtt::{Watcher, publish_by_hand};
 pub use output::Output;
 pub use ports::free_port;
 pub use program::{Program, Recipe};

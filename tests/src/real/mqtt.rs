@@ -3,7 +3,6 @@
 use super::broker::Broker;
 use super::program::{Program, Recipe};
 use super::services::service;
-use rumqttc::{Client, MqttOptions, QoS};
 
 /// A running `mosquitto_sub -q 1 -v`, subscribed.
 #[derive(Debug)]
@@ -45,13 +44,4 @@ pub fn publish_by_hand(broker: &Broker, topic: &str, message: &str) -> bool {
     let (status, output) = publish.run();
     assert!(status.success(), "mosquitto_pub: {output}");
     true
-}
-
-/// Publishes one message that kills rumqttd's router: the first character of its topic is not ASCII.
-pub fn kill_router(broker: &Broker) {
-    let options = MqttOptions::new("careless", "127.0.0.1", broker.port);
-    let (client, mut connection) = Client::new(options, 1);
-    client.try_publish("über/x", QoS::AtLeastOnce, false, "x").unwrap();
-    // Until the connection breaks.
-    assert!(connection.iter().any(|event| event.is_err()));
 }

@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what went wrong by panicking")]
 
 mod by_hand;
+mod careless;
 mod households;
 mod http;
 
 mod limits;
 mod lost_state;
-mod router_death;
 mod tls;
 mod victoria;
 
