@@ -17,6 +17,10 @@ pub(crate) struct Connect<'a> {
     pub(crate) keep_alive: u16,
     /// Topic and payload, at QoS 1.
     pub(crate) will: Option<(&'a str, &'a [u8])>,
+    /// Whether the broker is to keep the will for those who come later.
+    pub(crate) will_is_retained: bool,
+    /// User name and password.
+    pub(crate) login: Option<(&'a str, &'a str)>,
     /// Encoded, without their length; for 5.0.
     pub(crate) properties: &'a [u8],
 }
@@ -24,13 +28,27 @@ pub(crate) struct Connect<'a> {
 impl<'a> Connect<'a> {
     /// A clean session over 3.1.1, without will.
     pub(crate) fn new(id: &'a str) -> Self {
-        Self { version: Version::V311, id, clean: true, keep_alive: 60, will: None, properties: &[] }
+        Self {
+            version: Version::V311,
+            id,
+            clean: true,
+            keep_alive: 60,
+            will: None,
+            will_is_retained: false,
+            login: None,
+            properties: &[],
+        }
     }
 
     pub(crate) fn packet(&self) -> Vec<u8> {
-        let will_flags = if self.will.is_some() { 0x0c } else { 0 };
+        let flags = [
+            (self.will.is_some(), 0x0c),
+            (self.will_is_retained, 0x20),
+            (self.login.is_some(), 0xc0),
+            (self.clean, 0x02),
+        ];
         let mut body = text("MQTT");
-        body.extend([self.version as u8, will_flags | if self.clean { 2 } else { 0 }]);
+        body.extend([self.version as u8, flags.iter().filter(|(set, _)| *set).map(|(_, bits)| bits).sum()]);
         body.extend(self.keep_alive.to_be_bytes());
         if self.version == Version::V5 {
             body.extend(length(self.properties.len()));
@@ -41,6 +59,10 @@ impl<'a> Connect<'a> {
             body.extend(no_properties(self.version));
             body.extend(text(topic));
             body.extend(binary(payload));
+        }
+        if let Some((user, password)) = self.login {
+            body.extend(text(user));
+            body.extend(text(password));
         }
         packet(0x10, &body)
     }
