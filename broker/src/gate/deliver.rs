@@ -90,7 +90,7 @@ impl Connection {
     fn write(&mut self, header: PublishHeader, copy: &Copy) -> bool {
         let message = &copy.message;
         let remaining = message.remaining(self.gate.now());
-        if remaining == Some(0) && !header.duplicate || self.rights.identity.is_hidden(message.topic()) {
+        if remaining == Some(0) && !header.duplicate || !self.rights.may_receive(message.topic()) {
             return false;
         }
         let written = match self.version {

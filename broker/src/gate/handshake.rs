@@ -83,9 +83,9 @@ async fn shake_hands(
         return Err(refuse(Reason::BadAuthenticationMethod));
     }
     let assigned = name(&mut connect).map_err(refuse)?;
-    let rights = log_in(gate, peer, &connect).await.map_err(refuse)?;
+    let mut rights = log_in(gate, peer, &connect).await.map_err(refuse)?;
     let will = will(&connect, &rights).map_err(refuse)?;
-    let (seat, session, present) = take_over(gate, &rights, &connect).await.map_err(refuse)?;
+    let (seat, session, present) = take_over(gate, &mut rights, &connect).await.map_err(refuse)?;
     let keep_alive = keep_alive(&connect, gate.limits.keep_alive);
     let connack = ConnAck {
         session_present: present,
@@ -183,11 +183,11 @@ fn will(connect: &Connect, rights: &Rights) -> Result<Option<Will>, Reason> {
     if !rights.identity.may_publish(&request.topic) {
         return Err(Reason::NotAuthorized);
     }
-    Ok(Some(Will::new(request, &rights.owner)))
+    Ok(Some(Will::new(request, &rights.owner, &rights.identity)))
 }
 
 /// The client id, and the session that goes with it: the one there was, if the client wants it and there is one.
-async fn take_over(gate: &Arc<Gate>, rights: &Rights, connect: &Connect) -> Result<(Seat, Session, bool), Reason> {
+async fn take_over(gate: &Arc<Gate>, rights: &mut Rights, connect: &Connect) -> Result<(Seat, Session, bool), Reason> {
     let client_id = connect.client_id.as_str().into();
     let (seat, before) =
         gate.registry.take(&client_id, rights.user.as_ref()).await.map_err(|failure| match failure {

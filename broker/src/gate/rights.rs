@@ -16,6 +16,8 @@ pub(super) struct Rights {
     /// To whom retained messages are counted: the user, or who has no name by its client id.
     pub(super) owner: Arc<str>,
     changes: watch::Receiver<u64>,
+    /// What waits for the client may have been put there under other rules.
+    changed_since: bool,
 }
 
 impl Rights {
@@ -23,7 +25,7 @@ impl Rights {
     pub(super) fn new(identity: Identity, changes: watch::Receiver<u64>) -> Self {
         let user: Option<Arc<str>> = identity.user().map(Arc::from);
         let owner = user.clone().unwrap_or_else(|| identity.client_id().into());
-        Self { identity, user, owner, changes }
+        Self { identity, user, owner, changes, changed_since: false }
     }
 
     /// Completes when users or rules have changed. Cancel safe.
@@ -45,12 +47,19 @@ impl Rights {
         }
     }
 
-    /// Ends the subscriptions that the client may not have any more.
-    pub(super) fn restrict(&self, session: &mut Session) {
+    /// Ends the subscriptions that the client may not have any more. What waits because of them is not delivered either.
+    pub(super) fn restrict(&mut self, session: &mut Session) {
+        self.changed_since = true;
         let ended: Vec<Box<str>> =
             session.filters().filter(|filter| !self.identity.may_subscribe(filter)).map(Box::from).collect();
         for filter in ended {
             session.unsubscribe(&filter);
         }
+    }
+
+    /// Whether a message that waits for the client may be delivered. One that came by a subscription granted under the rules in force needs
+    /// less of a look.
+    pub(super) fn may_receive(&self, topic: &str) -> bool {
+        if self.changed_since { self.identity.may_receive(topic) } else { !self.identity.is_hidden(topic) }
     }
 }

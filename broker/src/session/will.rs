@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
+    access::Identity,
     gate::Gate,
     message::{Envelope, Message},
-    packet::WillRequest,
+    packet::{Reason, WillRequest},
 };
 
 /// A will that has been checked.
@@ -17,6 +18,8 @@ pub(crate) struct Will {
     /// Seconds after which the message is of no use, from when it is published.
     expiry: Option<u32>,
     owner: Arc<str>,
+    /// Of the client, when it connected.
+    identity: Identity,
     delay: Duration,
     /// When it is to be published, from when the connection has ended.
     due: Option<Instant>,
@@ -24,13 +27,14 @@ pub(crate) struct Will {
 
 impl Will {
     /// Of a client; topic and rights have been checked.
-    pub(crate) fn new(request: &WillRequest, owner: &Arc<str>) -> Self {
+    pub(crate) fn new(request: &WillRequest, owner: &Arc<str>, identity: &Identity) -> Self {
         let envelope = Envelope { qos: request.qos, retain: request.retain, expires: None };
         let message = Message::new(&request.topic, &request.properties.forwarded, &request.payload, envelope);
         Self {
             message,
             expiry: request.properties.expiry,
             owner: Arc::clone(owner),
+            identity: identity.clone(),
             delay: Duration::from_secs(u64::from(request.properties.will_delay)),
             due: None,
         }
@@ -47,7 +51,14 @@ impl Will {
         self.due
     }
 
+    /// Publishes it, if the rules of now allow it. A user that is none any more has its will as it was allowed to leave it: others
+    /// are to know that it has gone.
     pub(crate) async fn publish(mut self, gate: &Gate) {
+        let identity = gate.access.refresh(&self.identity);
+        if identity.is_some_and(|identity| !identity.may_publish(self.message.topic())) {
+            gate.metrics.refuse("publish", Reason::NotAuthorized);
+            return;
+        }
         self.message.expires = self.expiry.map(|seconds| gate.now() + u64::from(seconds));
         gate.metrics.wills.add(1);
         gate.publish(&self.message, &self.owner).await;

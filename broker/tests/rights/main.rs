@@ -1,12 +1,11 @@
 //! The access rules as a client meets them: over MQTT, against a gate inside this process or a process of its own.
-//!
-//! `FOGLINE_LONG_TESTS=1` does more, and holds the times of a release build.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod changes;
 mod client;
 mod crowd;
+mod leftovers;
 mod logins;
 mod matrix;
 mod model;
