@@ -48,6 +48,7 @@ fn connect(random: &mut Random, version: Version) -> Vec<u8> {
         keep_alive: u16::try_from(random.below(4)).unwrap(),
         will,
         properties: random.pick(properties),
+        ..Connect::new("")
     };
     connect.packet()
 }
