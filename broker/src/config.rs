@@ -32,6 +32,8 @@ const SEGMENT_BYTES: RangeInclusive<usize> = KIB..=64 * MIB;
 const SEGMENT_COUNT: RangeInclusive<usize> = 2..=1024;
 /// A client must be able to wait for a few of the largest packets.
 const QUEUE_BYTES: RangeInclusive<usize> = 256 * KIB..=4096 * MIB;
+/// What is read from a client in one turn.
+const MIN_BYTES_PER_SECOND: u32 = 64 * 1024;
 /// Shorter gives up a peer on a bad radio link, longer holds memory for a dead one.
 const WRITE_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
 /// Shorter loads an idle machine, longer finds a dead router late.
@@ -82,7 +84,7 @@ pub struct BrokerConfig {
     pub max_all_queue_bytes: usize,
     /// Most messages that a client may publish in a second: one that has more is read more slowly. 0 is no limit, the default.
     pub max_messages_per_second: u32,
-    /// Most bytes that a client may publish in a second, in the same way. 0 is no limit, the default.
+    /// Most bytes that a client may publish in a second, in the same way, at least 64 KiB. 0 is no limit, the default.
     pub max_bytes_per_second: u32,
     /// A client that takes nothing for so long while something waits for it is disconnected, 1 s to 600 s. Default 20 s.
     pub write_timeout: Duration,
@@ -146,6 +148,7 @@ impl BrokerConfig {
             outside("ingest_segment_count", &self.ingest_segment_count, &SEGMENT_COUNT),
             outside("max_queue_bytes", &self.max_queue_bytes, &QUEUE_BYTES),
             outside("max_all_queue_bytes", &self.max_all_queue_bytes, &QUEUE_BYTES),
+            self.bytes_per_turn(),
             outside_ms("write_timeout_ms", self.write_timeout, &WRITE_TIMEOUT),
             outside_ms("watchdog_interval_ms", self.watchdog_interval, &WATCHDOG_INTERVAL),
             outside_ms("watchdog_deadline_ms", self.watchdog_deadline, &WATCHDOG_DEADLINE),
@@ -154,6 +157,14 @@ impl BrokerConfig {
         .flatten()
         .chain(self.listener_problems())
         .collect()
+    }
+
+    /// A client is charged by the turn: below one turn's bytes it would stand still for many seconds.
+    fn bytes_per_turn(&self) -> Option<String> {
+        let bytes = self.max_bytes_per_second;
+        (bytes > 0 && bytes < MIN_BYTES_PER_SECOND).then(|| {
+            format!("max_bytes_per_second: {bytes} is too low; give at least {MIN_BYTES_PER_SECOND}, or 0 for no limit")
+        })
     }
 
     /// Nobody who is not on this machine may come in without saying who it is.
@@ -201,6 +212,14 @@ mod tests {
         let errors = config.check().unwrap_err();
         let names: Vec<_> = errors.problems().iter().map(|p| p.split(':').next().unwrap()).collect();
         assert_eq!(names, ["listen", "max_connections", "segment_bytes", "segment_count", "watchdog_deadline_ms"]);
+    }
+
+    #[test]
+    fn a_rate_below_a_turn_is_refused() {
+        for (bytes, accepted) in [(0, true), (65_536, true), (65_535, false), (1, false)] {
+            let config = BrokerConfig { max_bytes_per_second: bytes, ..BrokerConfig::default() };
+            assert_eq!(config.check().is_ok(), accepted, "{bytes}");
+        }
     }
 
     #[test]
