@@ -69,7 +69,7 @@ impl Connection {
     /// QoS 1 and 2: in flight until it is acknowledged.
     fn send_acknowledged(&mut self, copy: Copy) -> bool {
         let Some(id) = self.session.window.send(copy.clone()) else {
-            // The window has fewer messages than there are identifiers.
+            // Not while the window is open, which was asked before.
             return false;
         };
         let written = self.write(header(&copy, id), &copy);

@@ -38,7 +38,7 @@ impl Window {
 
     /// Whether one more may be sent when `limit` may be in flight, and all that is to be sent again was.
     pub(crate) fn is_open(&self, limit: usize) -> bool {
-        self.sent == self.flights.len() && self.sent < limit
+        self.sent == self.flights.len() && self.sent < limit && self.next_id().is_some()
     }
 
     /// The next to be sent again, if there is one and `limit` allows it.
@@ -48,14 +48,16 @@ impl Window {
         Some((flight.id, flight.stage, flight.copy.clone()))
     }
 
-    /// Takes a message in, and gives it a packet identifier that is not in use; `None` if all are.
-    ///
-    /// Identifiers are given out in a circle, and the oldest in use lies farthest ahead: it is the only one to look at.
-    pub(crate) fn send(&mut self, copy: Copy) -> Option<u16> {
+    /// Identifiers are given out in a circle, and the oldest in use lies farthest ahead: it is the only one to look at. A client that leaves
+    /// one message unacknowledged while it takes 65,534 others gets no more until it has: what waits then has its bound.
+    fn next_id(&self) -> Option<u16> {
         let id = if self.last_id == u16::MAX { 1 } else { self.last_id + 1 };
-        if self.flights.front().is_some_and(|oldest| oldest.id == id) {
-            return None;
-        }
+        (self.flights.front().map(|oldest| oldest.id) != Some(id)).then_some(id)
+    }
+
+    /// Takes a message in, and gives it a packet identifier that is not in use; `None` if the window is not open.
+    pub(crate) fn send(&mut self, copy: Copy) -> Option<u16> {
+        let id = self.next_id()?;
         self.last_id = id;
         self.flights.push_back(Flight { id, copy, stage: Stage::Published });
         self.sent += 1;
@@ -141,7 +143,8 @@ mod tests {
             assert_ne!(id, first);
             window.finish(id);
         }
-        assert_eq!(window.send(copy()), None, "the oldest still has its identifier");
+        assert!(!window.is_open(1000), "the oldest still has its identifier");
+        assert_eq!(window.send(copy()), None);
         window.finish(first);
         assert_eq!(window.send(copy()), Some(1));
     }
