@@ -26,6 +26,7 @@ const BENCH_THREADS: usize = 8;
 const EXAMPLES: &str = "\
 Examples:
   fogline demo                          everything in one process, and what happens in it; Ctrl-C ends it
+  fogline demo --secure                 the same over TLS, with certificates
   fogline demo --for 60 --json          the same for a minute, a JSON line each second
   fogline bench                         how fast it is on this machine
   fogline bench --backlog 1000000       how fast a queue drains after an outage
@@ -123,6 +124,12 @@ fn renamed(examples: &str) -> String {
         .fold(examples.to_owned(), |text, part| text.replace(&format!("fogline-{part} "), &format!("fogline {part} ")))
 }
 
+/// Whether there is such a command line.
+#[cfg(test)]
+pub(crate) fn check<'a>(line: impl Iterator<Item = &'a str>) -> Result<(), clap::Error> {
+    Cli::try_parse_from(line).map(drop)
+}
+
 /// Parses the command line of this process, does what it says, and gives the exit status.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -204,7 +211,7 @@ mod tests {
     #[test]
     fn all_parts_can_be_started() {
         for line in [
-            "fogline demo --for 5 --json --data-dir x",
+            "fogline demo --for 5 --json --secure --data-dir x",
             "fogline bench --agents 2 --rate 200 --seconds 3 --json",
             "fogline broker --listen 127.0.0.1:0",
             "fogline ingest --store null -v",
@@ -219,6 +226,7 @@ mod tests {
             "fogline tls init d --host broker.example --agent a --agent b --ingester c --days 30 --force --json",
             "fogline tls issue d --agent a",
             "fogline tls issue d --server",
+            "fogline tls issue d --operator anna",
             "fogline tls revoke d a",
             "fogline completions zsh",
         ] {

@@ -2,6 +2,7 @@
 
 mod agents;
 mod display;
+mod entrance;
 mod ingester;
 mod keys;
 mod log;
@@ -31,6 +32,7 @@ Examples:
   fogline demo                               a table each second; Ctrl-C ends it, and it goes on where it was when started again
   fogline demo --data-dir /tmp/try           keep queues and store elsewhere
   fogline demo --for 10 --json               ten seconds, a JSON line each
+  fogline demo --secure                      over TLS with certificates on both sides, under the access rules
   fogline agent status --name lane-1         look into the queue of an agent meanwhile
   sqlite3 -readonly fogline-data/ingest/fogline.db 'SELECT * FROM readings ORDER BY time DESC LIMIT 5'
 
@@ -49,6 +51,9 @@ pub struct DemoArgs {
     /// Readings a second of each of the three road sensors, 0.1 to 100000
     #[arg(long, value_name = "NUMBER", default_value_t = 5.0, value_parser = rate)]
     pub rate: f64,
+    /// Encrypt: TLS with certificates on both sides, made for this run, and nobody reads or writes for another
+    #[arg(long)]
+    pub secure: bool,
     /// Print a line of JSON each second
     #[arg(long)]
     pub json: bool,

@@ -1,6 +1,6 @@
 //! `fogline tls`: a certificate authority in a folder, for sites that have none.
 //!
-//! One CA signs the broker's certificate and one for each agent and ingester. A client's common name is its user name, its client
+//! One CA signs the broker's certificate and one for each agent, ingester and operator. A client's common name is its user name, its client
 //! id and its agent name at once, which is what the broker's rules go by. The CA's key stays in the folder.
 
 mod authority;
@@ -10,11 +10,13 @@ mod hosts;
 mod report;
 mod revocation;
 mod site;
+mod throwaway;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::TlsToolError;
+pub(crate) use throwaway::Throwaway;
 
 use clap::{ArgGroup, Args, Subcommand};
 use fogline_protocol::ids::Name;
@@ -26,6 +28,8 @@ use std::process::ExitCode;
 
 /// Longest validity in days of what the CA signs: that of the CA itself.
 const MAX_DAYS: u32 = 3650;
+/// The operator of a new folder: somebody who looks on.
+pub(crate) const OPERATOR: &str = "operator";
 
 /// Shown below the options.
 pub const EXAMPLES: &str = "\
@@ -44,6 +48,7 @@ Examples:
 const ISSUE_EXAMPLES: &str = "\
 Examples:
   fogline tls issue tls --agent lane-9          one more agent
+  fogline tls issue tls --operator anna         somebody who looks on
   fogline tls issue tls --agent lane-9 --force  renew its certificate; the old one stays valid until its end
   fogline tls issue tls --server --force        renew the broker's certificate, for the hosts that it is for already";
 
@@ -60,13 +65,13 @@ pub struct TlsArgs {
 
 #[derive(Debug, Subcommand)]
 enum TlsCommand {
-    /// Make a CA, and certificates for a broker, for agents and for ingesters
+    /// Make a CA, and certificates for a broker, agents, ingesters and operators
     #[command(after_help = INIT_EXAMPLES)]
     Init(InitArgs),
     /// Make more certificates with the same CA, or renew some
     #[command(after_help = ISSUE_EXAMPLES)]
     Issue(IssueArgs),
-    /// Put all certificates of an agent or an ingester onto the revocation list
+    /// Put all certificates of an agent, an ingester or an operator onto the revocation list
     #[command(after_help = REVOKE_EXAMPLES)]
     Revoke(RevokeArgs),
 }
@@ -86,7 +91,7 @@ struct InitArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("some").args(["agents", "ingesters", "server"]).required(true).multiple(true))]
+#[command(group = ArgGroup::new("some").args(["agents", "ingesters", "operators", "server"]).required(true).multiple(true))]
 struct IssueArgs {
     /// Folder of the CA, as made by init
     dir: PathBuf,
@@ -107,7 +112,7 @@ struct IssueArgs {
 struct RevokeArgs {
     /// Folder of the CA, as made by init
     dir: PathBuf,
-    /// The agent or ingester
+    /// The agent, ingester or operator
     name: Name,
     /// As one line of JSON
     #[arg(long)]
@@ -126,6 +131,9 @@ struct What {
     /// Ingester to make a certificate for [default of init: ingest-1]
     #[arg(long = "ingester", value_name = "NAME")]
     ingesters: Vec<Name>,
+    /// Operator to make a certificate for [default of init: operator]
+    #[arg(long = "operator", value_name = "NAME")]
+    operators: Vec<Name>,
     /// How long the certificates are valid; that of the CA is for ten years
     #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_DAYS)))]
     days: u32,
@@ -157,6 +165,9 @@ fn init(args: InitArgs) -> anyhow::Result<String> {
     if what.ingesters.is_empty() {
         what.ingesters = vec![Name::new(fogline_ingest::settings::DEFAULT_NAME)?];
     }
+    if what.operators.is_empty() {
+        what.operators = vec![Name::new(OPERATOR)?];
+    }
     what.hosts = hosts::of_this_machine().chain(what.hosts).collect();
     let made = Site::init(&dir, &what.wanted(true), force)?;
     Ok(report::made(&dir, &made, json)?)
@@ -179,7 +190,7 @@ fn revoke(args: &RevokeArgs) -> anyhow::Result<String> {
 
 impl What {
     fn wanted(self, server: bool) -> Issue {
-        let Self { hosts, agents, ingesters, days } = self;
-        Issue { server, hosts, agents, ingesters, days }
+        let Self { hosts, agents, ingesters, operators, days } = self;
+        Issue { server, hosts, agents, ingesters, operators, days }
     }
 }

@@ -1,5 +1,6 @@
 //! The five agents of the demo: three sensors at a road, and the meters of two households.
 
+use super::entrance::Entrance;
 use super::part::{Part, ready};
 use super::view::AgentView;
 use anyhow::Context;
@@ -8,7 +9,6 @@ use fogline_agent::settings::{AgentConfig, SourceConfig};
 use fogline_agent::source::simulate::{Rate, SimulateConfig};
 use fogline_protocol::ids::{AgentId, Name};
 use fogline_protocol::usecase;
-use std::net::SocketAddr;
 use std::path::Path;
 use tokio::sync::{oneshot, watch};
 
@@ -30,6 +30,11 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     CAST.into_iter().map(|(_, name, _, _)| name)
 }
 
+/// The regions and names of the five.
+pub(crate) fn regions_and_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CAST.into_iter().map(|(region, name, ..)| (region, name))
+}
+
 /// An agent that can be stopped and started.
 #[derive(Debug)]
 pub(crate) struct Agent {
@@ -42,11 +47,11 @@ pub(crate) struct Agent {
 ///
 /// # Errors
 /// None in practice: the names are constants.
-pub(crate) fn cast(data_dir: &Path, broker: SocketAddr, rate: f64) -> anyhow::Result<Vec<Agent>> {
+pub(crate) fn cast(data_dir: &Path, entrance: &Entrance, rate: f64) -> anyhow::Result<Vec<Agent>> {
     let agents = CAST.into_iter().zip(1..);
     agents
         .map(|((region, name, kind, sensor), seed)| {
-            Agent::new(data_dir, broker, (region, name), (kind, sensor), rate, seed)
+            Agent::new(data_dir, entrance, (region, name), (kind, sensor), rate, seed)
         })
         .collect()
 }
@@ -54,7 +59,7 @@ pub(crate) fn cast(data_dir: &Path, broker: SocketAddr, rate: f64) -> anyhow::Re
 impl Agent {
     fn new(
         data_dir: &Path,
-        broker: SocketAddr,
+        entrance: &Entrance,
         (region, name): (&str, &str),
         (kind, sensor): (&str, &str),
         rate: f64,
@@ -74,8 +79,9 @@ impl Agent {
             raw: false,
         };
         let view = AgentView { agent: id.to_string(), kind: usecase.kind(), state: "stopped", ..AgentView::default() };
-        let brokers = vec![broker.to_string().parse()?];
+        let brokers = vec![entrance.url().parse()?];
         let config = AgentConfig::new(id, brokers, data_dir.join(name), SourceConfig::Simulate(source));
+        let config = AgentConfig { security: entrance.security(name), ..config };
         Ok(Self { config, view, running: None })
     }
 

@@ -1,10 +1,11 @@
 //! The ingester of the demo.
 
+use super::entrance::Entrance;
 use super::part::{Part, ready};
 use crate::store_file::ByAgent;
 use anyhow::Context;
 use fogline_ingest::program::{self, Running};
-use fogline_ingest::settings::{HttpSettings, IngestArgs, IngestConfig, Settings};
+use fogline_ingest::settings::{DEFAULT_NAME, HttpSettings, IngestArgs, IngestConfig, Settings};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,14 +24,15 @@ impl Ingester {
     ///
     /// # Errors
     /// None in practice: the settings are constants but for the folder.
-    pub(crate) fn new(data_dir: &Path, broker: SocketAddr, http: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) fn new(data_dir: &Path, entrance: &Entrance, http: SocketAddr) -> anyhow::Result<Self> {
         let settings = Settings {
-            brokers: vec![broker.to_string()],
+            brokers: vec![entrance.url()],
             data_dir: Some(data_dir.join("ingest")),
             http: HttpSettings { http: Some(http), ..HttpSettings::default() },
             ..Settings::default()
         };
         let config = IngestArgs { settings, config: None }.resolve()?;
+        let config = IngestConfig { security: entrance.security(DEFAULT_NAME), ..config };
         Ok(Self { config, running: None, stored: None })
     }
 

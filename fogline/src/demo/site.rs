@@ -3,43 +3,48 @@
 use super::DemoArgs;
 use super::agents::{Agent, cast};
 use super::display::Display;
+use super::entrance::Entrance;
 use super::ingester::Ingester;
 use super::part::{Part, ready};
 use super::view::View;
 use crate::ports;
 use anyhow::Context;
-use fogline_broker::BrokerConfig;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// The usual port of MQTT.
-const MQTT_PORT: u16 = 1883;
 /// The usual port of the ingester.
 const HTTP_PORT: u16 = 8080;
 
 /// Where everything is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Addresses {
-    pub(crate) broker: SocketAddr,
+    /// As clients are given it.
+    pub(crate) broker: String,
+    /// The command that shows the messages.
+    pub(crate) watch: String,
+    /// The folder of the certificates, if it is secure.
+    pub(crate) certificates: Option<String>,
     pub(crate) http: SocketAddr,
     pub(crate) data_dir: String,
     pub(crate) plugs: bool,
 }
 
 impl Addresses {
-    /// The command that shows the messages.
-    fn watch(&self) -> String {
-        format!("mosquitto_sub -q 1 -h {} -p {} -v -t 'fogline/v1/#'", self.broker.ip(), self.broker.port())
-    }
-
     /// For a person.
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = vec![
-            format!("messages   {}", self.watch()),
+            format!("messages   {}", self.watch),
             format!("ingester   http://{}/api/v1/agents, /metrics, /readyz", self.http),
             format!("data       {0}, log in {0}/demo.log", self.data_dir),
         ];
+        if let Some(certificates) = &self.certificates {
+            let secure = format!(
+                "secure     TLS on {}, certificates on both sides, access rules in force; files in {certificates} until the end",
+                self.broker
+            );
+            lines.insert(0, secure);
+        }
         if self.plugs {
             lines.push("plugs      b (broker), i (ingester) or 1 to 5 (agents) and Enter stops it, again starts it; Ctrl-C ends".to_owned());
         }
@@ -48,16 +53,20 @@ impl Addresses {
 
     /// For a program.
     pub(crate) fn json(&self) -> String {
-        let (broker, http) = (self.broker.to_string(), format!("http://{}", self.http));
-        serde_json::json!({ "event": "started", "broker": broker, "http": http, "watch": self.watch(), "data_dir": self.data_dir })
-            .to_string()
+        let Self { broker, watch, certificates, http, data_dir, .. } = self;
+        let http = format!("http://{http}");
+        serde_json::json!({
+            "event": "started", "broker": broker, "secure": certificates.is_some(), "certificates": certificates,
+            "http": http, "watch": watch, "data_dir": data_dir,
+        })
+        .to_string()
     }
 }
 
 /// A running site.
 #[derive(Debug)]
 pub(crate) struct Site {
-    broker_config: BrokerConfig,
+    entrance: Entrance,
     broker: Option<Part>,
     ingester: Ingester,
     agents: Vec<Agent>,
@@ -70,15 +79,16 @@ impl Site {
     /// # Errors
     /// What kept a part from starting.
     pub(crate) async fn start(args: &DemoArgs, display: &mut Display) -> anyhow::Result<Self> {
-        let broker = ports::preferred(MQTT_PORT).context("no free port for the broker")?;
+        let entrance = Entrance::new(args.secure)?;
         let http = ports::preferred(HTTP_PORT).context("no free port for the ingester")?;
         let data_dir = args.data_dir.display().to_string();
-        display.head(&Addresses { broker, http, data_dir, plugs: display.is_screen() })?;
+        let (broker, watch, certificates) = (entrance.url(), entrance.watch(), entrance.certificates());
+        display.head(&Addresses { broker, watch, certificates, http, data_dir, plugs: display.is_screen() })?;
         let mut site = Self {
-            broker_config: BrokerConfig { listen: Some(broker), ..BrokerConfig::default() },
             broker: None,
-            ingester: Ingester::new(&args.data_dir, broker, http)?,
-            agents: cast(&args.data_dir, broker, args.rate)?,
+            ingester: Ingester::new(&args.data_dir, &entrance, http)?,
+            agents: cast(&args.data_dir, &entrance, args.rate)?,
+            entrance,
             elapsed: Duration::ZERO,
         };
         site.toggle_broker().await?;
@@ -98,7 +108,7 @@ impl Site {
             return broker.stop().await;
         }
         let (say, said) = oneshot::channel();
-        let config = self.broker_config.clone();
+        let config = self.entrance.broker();
         let run = |stop| async move {
             let ready = |broker: &fogline_broker::Broker| {
                 // Whoever waits to hear it may have given up.

@@ -3,7 +3,7 @@
 //! ```text
 //! ca.pem  ca-key.pem             the CA
 //! server.pem  server-key.pem     the broker
-//! agents/NAME.pem  NAME.key.pem  an agent; ingesters/ likewise
+//! agents/NAME.pem  NAME.key.pem  an agent; ingesters/ and operators/ likewise
 //! crl.pem                        what is revoked
 //! issued/NAME.SERIAL.pem         each certificate that a client was ever given, so that all of them can be revoked
 //! ```
@@ -29,16 +29,18 @@ const MAX_FILE_BYTES: u64 = 8 << 20;
 pub(super) enum Role {
     Agent,
     Ingester,
+    Operator,
 }
 
 impl Role {
-    /// Both.
-    pub(super) const ALL: [Self; 2] = [Self::Agent, Self::Ingester];
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::Agent, Self::Ingester, Self::Operator];
 
     const fn folder(self) -> &'static str {
         match self {
             Self::Agent => "agents",
             Self::Ingester => "ingesters",
+            Self::Operator => "operators",
         }
     }
 }
@@ -64,8 +66,7 @@ impl Folder {
             return Err(TlsToolError::NotEmpty(root.to_owned()));
         }
         std::fs::set_permissions(root, Permissions::from_mode(FOLDER_MODE)).map_err(io(root))?;
-        for name in ["agents", "ingesters", "issued"] {
-            let path = root.join(name);
+        for path in folder.places() {
             make_folder(&path)?;
             remove_certificates(&path)?;
         }
@@ -78,7 +79,16 @@ impl Folder {
         if !ca.exists() {
             return Err(TlsToolError::NoAuthority { path: ca, dir: root.to_owned() });
         }
-        Self::lock(root)
+        let folder = Self::lock(root)?;
+        // One that was made before there were certificates for operators has no place for them.
+        folder.places().try_for_each(|path| make_folder(&path))?;
+        Ok(folder)
+    }
+
+    /// Where the certificates of clients are.
+    fn places(&self) -> impl Iterator<Item = PathBuf> {
+        let names = Role::ALL.map(Role::folder).into_iter().chain(["issued"]);
+        names.map(|name| self.root.join(name))
     }
 
     fn lock(root: &Path) -> Result<Self, TlsToolError> {

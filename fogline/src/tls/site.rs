@@ -17,8 +17,24 @@ pub(super) struct Issue {
     pub(super) hosts: Vec<Host>,
     pub(super) agents: Vec<Name>,
     pub(super) ingesters: Vec<Name>,
+    pub(super) operators: Vec<Name>,
     /// For how long, if the CA lives so long.
     pub(super) days: u32,
+}
+
+impl Issue {
+    /// The clients.
+    fn clients(&self) -> impl Iterator<Item = (Role, &Name)> {
+        let of = |role: Role| {
+            let names = match role {
+                Role::Agent => &self.agents,
+                Role::Ingester => &self.ingesters,
+                Role::Operator => &self.operators,
+            };
+            names.iter().map(move |name| (role, name))
+        };
+        Role::ALL.into_iter().flat_map(of)
+    }
 }
 
 /// A certificate that was made.
@@ -73,20 +89,17 @@ impl Site {
     /// Issues what is wanted: all of it, or nothing if one of them may not be.
     pub(super) fn issue(&self, wanted: &Issue, force: bool) -> Result<Vec<Made>, TlsToolError> {
         check_names(wanted)?;
-        let clients = || {
-            let agents = wanted.agents.iter().map(|name| (Role::Agent, name));
-            agents.chain(wanted.ingesters.iter().map(|name| (Role::Ingester, name)))
-        };
         let server = wanted.server.then(|| self.folder.server());
-        let files = clients().map(|(role, name)| self.folder.client(role, name)).chain(server);
+        let files = wanted.clients().map(|(role, name)| self.folder.client(role, name)).chain(server);
         if let Some((present, _)) = files.into_iter().find(|(certificate, _)| !force && certificate.exists()) {
             return Err(TlsToolError::Exists(present));
         }
-        if let Some((_, name)) = clients().find(|&(role, name)| self.is_another(role, name)) {
+        if let Some((_, name)) = wanted.clients().find(|&(role, name)| self.is_another(role, name)) {
             return Err(TlsToolError::Twice(name.to_string()));
         }
         let server = wanted.server.then(|| self.issue_server(wanted));
-        server.into_iter().chain(clients().map(|(role, name)| self.issue_client(role, name, wanted.days))).collect()
+        let clients = wanted.clients().map(|(role, name)| self.issue_client(role, name, wanted.days));
+        server.into_iter().chain(clients).collect()
     }
 
     /// Revokes all that was ever issued to a client and is not revoked yet, and removes its files, so that nobody hands them
@@ -131,7 +144,7 @@ impl Site {
         write_pair(Whose::Client(role, name.clone()), self.folder.client(role, name), signed)
     }
 
-    /// Whether the name is that of a client of the other role.
+    /// Whether the name is that of a client of another role.
     fn is_another(&self, role: Role, name: &Name) -> bool {
         Role::ALL.into_iter().any(|other| other != role && self.folder.client(other, name).0.exists())
     }
@@ -145,6 +158,7 @@ fn write_pair(whose: Whose, (certificate, key): (PathBuf, PathBuf), signed: Sign
 }
 
 fn check_names(wanted: &Issue) -> Result<(), TlsToolError> {
-    let twice = wanted.agents.iter().find(|name| wanted.ingesters.contains(name));
-    twice.map_or(Ok(()), |name| Err(TlsToolError::Twice(name.to_string())))
+    let is_another = |(role, name)| wanted.clients().any(|(other, same)| other != role && same == name);
+    let twice = wanted.clients().find(|client| is_another(*client));
+    twice.map_or(Ok(()), |(_, name)| Err(TlsToolError::Twice(name.to_string())))
 }

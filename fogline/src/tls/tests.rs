@@ -19,12 +19,19 @@ fn name(text: &str) -> Name {
 
 fn wanted(agents: &[&str], ingesters: &[&str]) -> Issue {
     let names = |texts: &[&str]| texts.iter().map(|text| name(text)).collect();
-    Issue { server: false, hosts: Vec::new(), agents: names(agents), ingesters: names(ingesters), days: 365 }
+    Issue {
+        server: false,
+        hosts: Vec::new(),
+        agents: names(agents),
+        ingesters: names(ingesters),
+        operators: Vec::new(),
+        days: 365,
+    }
 }
 
 fn all() -> Issue {
     let hosts = of_this_machine().chain(["broker.example".parse().unwrap()]).collect();
-    Issue { server: true, hosts, ..wanted(&["lane-1", "lane-2"], &["ingest-1"]) }
+    Issue { server: true, hosts, operators: vec![name("anna")], ..wanted(&["lane-1", "lane-2"], &["ingest-1"]) }
 }
 
 /// A folder in which everything was made.

@@ -11,7 +11,7 @@ fn number(line: &Value, name: &str) -> u64 {
 
 /// Runs the demo for a while: the first line, those of each second, and the last one.
 async fn demo(data_dir: &Path, seconds: &str) -> (Value, Vec<Value>, Value) {
-    let program = Program::start(&["demo", "--for", seconds, "--json", "--data-dir", data_dir.to_str().unwrap()]);
+    let program = Program::demo(&["--for", seconds, "--json", "--data-dir", data_dir.to_str().unwrap()]).await;
     let (lines, status) = program.end().await;
     assert_eq!(status.code(), Some(0), "{lines:?}");
     let mut lines: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -52,7 +52,7 @@ async fn it_stores_acknowledges_and_limits_and_goes_on_where_it_was() {
 async fn it_stops_when_it_is_told_to() {
     let folder = tempfile::tempdir().unwrap();
     for signal in [Signal::TERM, Signal::INT] {
-        let mut program = Program::start(&["demo", "--json", "--data-dir", folder.path().to_str().unwrap()]);
+        let mut program = Program::demo(&["--json", "--data-dir", folder.path().to_str().unwrap()]).await;
         while program.json().await["event"] != "second" {}
         program.signal(signal);
         let (lines, status) = program.end().await;
@@ -65,7 +65,7 @@ async fn it_stops_when_it_is_told_to() {
 async fn without_a_terminal_it_prints_lines() {
     let folder = tempfile::tempdir().unwrap();
     let (lines, status) =
-        Program::start(&["demo", "--for", "2", "--data-dir", folder.path().to_str().unwrap()]).end().await;
+        Program::demo(&["--for", "2", "--data-dir", folder.path().to_str().unwrap()]).await.end().await;
     assert!(status.success());
     assert!(lines[0].contains("mosquitto_sub -q 1 -h 127.0.0.1 -p "), "{lines:?}");
     assert!(lines[1].contains("http://127.0.0.1:"), "{lines:?}");

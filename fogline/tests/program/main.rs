@@ -4,5 +4,6 @@
 
 mod bench;
 mod demo;
+mod secure;
 mod support;
 mod usage;

@@ -6,14 +6,19 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::{Mutex, MutexGuard};
 
 /// On a machine that does much else at the same time.
 const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Demos like the same ports, and one that starts beside another may find its port taken between choice and use.
+static DEMO: Mutex<()> = Mutex::const_new(());
 
 /// The program, started. It is killed if the test ends before it does.
 pub(crate) struct Program {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    _alone: Option<MutexGuard<'static, ()>>,
 }
 
 impl Program {
@@ -26,7 +31,13 @@ impl Program {
         }
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
+        Self { child, lines, _alone: None }
+    }
+
+    /// `fogline demo WORDS`, when no other demo runs.
+    pub(crate) async fn demo(words: &[&str]) -> Self {
+        let alone = Some(DEMO.lock().await);
+        Self { _alone: alone, ..Self::start(&[&["demo"], words].concat()) }
     }
 
     /// The next line of output; none at its end.
