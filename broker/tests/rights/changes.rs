@@ -103,6 +103,25 @@ async fn what_may_not_be_read_any_more_is_not_delivered_and_what_may_not_be_writ
     }
 }
 
+/// A connection remembers who gets what it publishes to a topic, and must not go on by that.
+#[tokio::test]
+async fn a_topic_that_was_published_to_before_is_judged_anew() {
+    /// A connection looks at changes between packets, in no certain order, so it may take one or two.
+    const PACKETS: usize = 100;
+    for version in VERSIONS {
+        let site = Site::start().await;
+        let mut client = log_in(site.address(), version, &agent().name).await;
+        assert_eq!(client.publish(version, 2, READINGS, b"x").await, Answer::Taken);
+        site.change("rules", "role agent\ndeny write fogline/v1/north/lane-1-north/up/#\n").await;
+        let mut answers = Vec::new();
+        while answers.len() < PACKETS && answers.last().is_none_or(|answer| *answer == Answer::Taken) {
+            answers.push(client.publish(version, 2, READINGS, b"x").await);
+        }
+        let refused = if version == Version::V5 { Answer::Refused(NOT_AUTHORIZED) } else { Answer::Ended(None) };
+        assert_eq!(answers.last(), Some(&refused), "after {}", answers.len());
+    }
+}
+
 /// A number that stands for a topic (5.0, 3.3.2.3.4) gives no right to it.
 #[tokio::test]
 async fn an_alias_does_not_outlive_the_right_to_its_topic() {
