@@ -73,9 +73,9 @@ pub struct BrokerConfig {
     pub segment_bytes: usize,
     /// Segments of an inbox's log, at least 2. Publishers may be ahead by all but one of them. Default 2.
     pub segment_count: usize,
-    /// The same as `segment_bytes`, for clients that subscribe wildcards above the last level, as ingesters do ([`INGEST_FILTER`]). Default 1 MiB.
+    /// The same as `segment_bytes`, for clients that subscribe wildcards above the last level, as ingesters do ([`INGEST_FILTER`]). Default 256 KiB.
     pub ingest_segment_bytes: usize,
-    /// The same as `segment_count`, for those clients. Default 8.
+    /// The same as `segment_count`, for those clients. Default 4.
     pub ingest_segment_count: usize,
     /// Most bytes that wait for one client, 256 KiB to 4 GiB. A client that is further behind is disconnected and counted; a session whose
     /// client is away is ended. Default 8 MiB.
@@ -113,8 +113,8 @@ impl Default for BrokerConfig {
             max_payload_bytes: 64 * KIB,
             segment_bytes: 16 * KIB,
             segment_count: 2,
-            ingest_segment_bytes: MIB,
-            ingest_segment_count: 8,
+            ingest_segment_bytes: 256 * KIB,
+            ingest_segment_count: 4,
             max_queue_bytes: 8 * MIB,
             max_all_queue_bytes: 256 * MIB,
             max_messages_per_second: 0,

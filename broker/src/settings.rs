@@ -89,10 +89,10 @@ pub struct Settings {
     /// Segments of it [default: 2]
     #[arg(long, value_name = "COUNT", env = "FOGLINE_BROKER_SEGMENT_COUNT")]
     pub segment_count: Option<usize>,
-    /// The same for clients that subscribe wildcards above the last level, as ingesters do [default: 1048576]
+    /// The same for clients that subscribe wildcards above the last level, as ingesters do [default: 262144]
     #[arg(long, value_name = "BYTES", env = "FOGLINE_BROKER_INGEST_SEGMENT_BYTES")]
     pub ingest_segment_bytes: Option<usize>,
-    /// Segments of that [default: 8]
+    /// Segments of that [default: 4]
     #[arg(long, value_name = "COUNT", env = "FOGLINE_BROKER_INGEST_SEGMENT_COUNT")]
     pub ingest_segment_count: Option<usize>,
     /// Most bytes that wait for one client; one that is further behind is disconnected [default: 8388608]

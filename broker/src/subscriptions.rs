@@ -81,6 +81,11 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// Whether the client of a receiver is behind.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.receivers.iter().any(|receiver| receiver.inbox.is_behind())
+    }
+
     /// How a session gets the message, not counting its groups.
     pub(crate) fn receiver(&self, session: u64) -> Option<&Receiver> {
         let index = self.receivers.binary_search_by_key(&session, |receiver| receiver.session).ok()?;

@@ -11,7 +11,7 @@ use tokio::{
 use super::brokers::Target;
 
 /// Longer than any answer takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) const PAYLOAD_BYTES: usize = 200;
 
 pub(crate) struct Client {

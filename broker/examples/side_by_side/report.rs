@@ -6,8 +6,8 @@ use super::{brokers::Kind, idle, traffic, traffic::Shape};
 
 /// Messages in a second, and the times they took: median, and 99 of 100.
 type Traffic = (f64, Duration, Duration);
-/// KiB for a connection, for one that has subscribed, and the time until all were back.
-type Idle = (f64, f64, Duration);
+/// KiB for a connection, for one that has subscribed, and the time until all were back, if they were.
+type Idle = (f64, f64, Option<Duration>);
 
 /// What was measured, by broker; a figure for each round.
 #[derive(Default)]
@@ -54,7 +54,7 @@ impl Figures {
         for (kind, rounds) in &self.idle {
             let memory = range(rounds.iter().map(|round| round.0).collect(), 1);
             let subscribed = range(rounds.iter().map(|round| round.1).collect(), 1);
-            let back = range(rounds.iter().map(|round| round.2.as_secs_f64()).collect(), 2);
+            let back = range(rounds.iter().filter_map(|round| round.2).map(|back| back.as_secs_f64()).collect(), 2);
             println!("| {kind:17} | {memory:14} | {subscribed:18} | {back:14} |");
         }
     }

@@ -22,10 +22,11 @@ use crate::{
     packet::{Connect, Reason, Version, write_disconnect},
     router::inbox::Inbox,
     session::{
-        Session, Will,
+        Overflow, Session, Will,
         registry::{Handover, Seat},
         sleep,
     },
+    subscriptions::Route,
 };
 
 /// Room for the first read; a client that sends more gets more.
@@ -57,8 +58,8 @@ pub(super) enum Next {
     Yield,
     /// A packet waits for room in an inbox.
     Wait(Arc<Inbox>),
-    /// A receiver is behind: it has a moment to catch up.
-    Pace(Arc<Inbox>),
+    /// Receivers are behind: they have a moment to catch up.
+    Pace(Arc<Route>),
 }
 
 impl Next {
@@ -66,7 +67,7 @@ impl Next {
     async fn wait(waits_for: Option<Self>) {
         match waits_for {
             Some(Self::Wait(inbox)) => timing::emptied(&inbox).await,
-            Some(Self::Pace(inbox)) => timing::caught_up(&inbox).await,
+            Some(Self::Pace(route)) => timing::caught_up(&route).await,
             _ => {}
         }
     }
@@ -189,7 +190,7 @@ impl Connection {
                 // Nobody listens, so it is not the client that is silent.
                 self.watch.heard(Instant::now());
             }
-            self.session.say_whether_behind(self.watch.is_stuck(Instant::now()));
+            self.session.say_whether_behind();
             let waits_for = next.waits().then(|| next.clone());
             tokio::select! {
                 handover = self.seat.evicted() => return End::TakenOver(handover),
@@ -202,9 +203,8 @@ impl Connection {
                     Ok(count) => self.wrote(count),
                     Err(_) => return End::Lost,
                 },
-                received = self.session.receive() => if received.is_err() {
-                    self.gate.metrics.slow_consumers.add(1);
-                    return End::Refused(Reason::QuotaExceeded);
+                received = self.session.receive() => if let Err(overflow) = received {
+                    return self.overflow(overflow);
                 },
                 read = reader.read_buf(&mut input), if may_read => match read {
                     Ok(0) | Err(_) => return End::Lost,
@@ -261,6 +261,12 @@ impl Connection {
     fn wrote(&mut self, count: usize) {
         self.watch.wrote(!self.out.is_empty() || self.unflushed, Instant::now());
         self.gate.metrics.bytes_out.add(count as u64);
+    }
+
+    fn overflow(&self, overflow: Overflow) -> End {
+        self.gate.metrics.slow_consumers.add(1);
+        tracing::warn!(client_id = ?self.seat.client_id(), %overflow, "a client that is too far behind is disconnected");
+        End::Refused(Reason::QuotaExceeded)
     }
 
     fn late(&self, late: Late) -> End {

@@ -22,8 +22,8 @@ pub(super) struct Outbound {
     closed: Option<(Arc<Route>, Bytes)>,
     /// What the router gets next.
     parcels: Vec<Packet>,
-    /// A receiver that is behind.
-    behind: Option<Arc<Inbox>>,
+    /// The receivers of the last batch, if one of them is behind.
+    behind: Option<Arc<Route>>,
 }
 
 impl Outbound {
@@ -64,8 +64,7 @@ impl Outbound {
     fn retry(&mut self, publisher: u64) -> Result<(), Arc<Inbox>> {
         if let Some((route, batch)) = &self.closed {
             fan_out(route, publisher, batch, &mut self.parcels)?;
-            self.behind =
-                route.receivers.iter().map(|receiver| &receiver.inbox).find(|inbox| inbox.is_behind()).cloned();
+            self.behind = route.is_behind().then(|| Arc::clone(route));
             self.closed = None;
         }
         Ok(())
@@ -76,8 +75,8 @@ impl Outbound {
         self.parcels.len()
     }
 
-    /// A receiver of the last batch that is behind: its client should not be outrun.
-    pub(super) fn take_behind(&mut self) -> Option<Arc<Inbox>> {
+    /// The receivers of the last batch, if one of them is behind: its client should not be outrun.
+    pub(super) fn take_behind(&mut self) -> Option<Arc<Route>> {
         self.behind.take()
     }
 

@@ -5,14 +5,12 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::Limits;
-use crate::router::inbox::Inbox;
+use crate::{router::inbox::Inbox, subscriptions::Route};
 
 /// How often a connection looks after itself at least: frees memory it does not need.
 const TICK: Duration = Duration::from_secs(30);
-/// Longest that a publisher waits for a client that is behind, after each turn.
+/// Longest that a publisher waits for clients that are behind, after each turn.
 const PACE: Duration = Duration::from_millis(100);
-/// A client that has taken nothing for so long is not waited for.
-const STUCK: Duration = Duration::from_millis(100);
 /// Room is looked for again after this at the latest. Readers empty their inboxes within milliseconds.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -22,12 +20,17 @@ pub(super) async fn emptied(inbox: &Inbox) {
     drop(timeout(LOOK_AGAIN, inbox.emptied()).await);
 }
 
-/// Waits until the client of an inbox has caught up, for a moment at most: a slow client slows its publishers down by no more.
-pub(super) async fn caught_up(inbox: &Inbox) {
-    let caught_up = inbox.caught_up();
-    if inbox.is_behind() {
-        drop(timeout(PACE, caught_up).await);
-    }
+/// Waits until all receivers have caught up, for a moment at most: slow clients slow their publishers down by no more.
+pub(super) async fn caught_up(route: &Route) {
+    let all = async {
+        for receiver in &route.receivers {
+            let caught_up = receiver.inbox.caught_up();
+            if receiver.inbox.is_behind() {
+                caught_up.await;
+            }
+        }
+    };
+    drop(timeout(PACE, all).await);
 }
 
 /// When a connection has been silent, or stuck, for too long.
@@ -67,11 +70,6 @@ impl Watch {
     /// Something waits to be written.
     pub(super) fn waits(&mut self, now: Instant) {
         self.stuck_since.get_or_insert(now);
-    }
-
-    /// The peer has taken nothing for a while.
-    pub(super) fn is_stuck(&self, now: Instant) -> bool {
-        self.stuck_since.is_some_and(|since| now >= since + STUCK)
     }
 
     pub(super) fn check(&self, now: Instant) -> Result<(), Late> {

@@ -17,14 +17,15 @@ const LONG: usize = 8;
 /// of some 70 bytes.
 const MAX_REPLAY: usize = 100_000;
 
-/// A client is too far behind: what waits for it is more than it may be, or the router failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Overflow;
-
-impl From<LinkFailure> for Overflow {
-    fn from(_: LinkFailure) -> Self {
-        Self
-    }
+/// Why a session cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Overflow {
+    /// More waits for the client than may.
+    #[error("{bytes} bytes wait for it, and {all} for all")]
+    Behind { bytes: usize, all: usize },
+    /// The router is dead, or has lost something.
+    #[error(transparent)]
+    Router(#[from] LinkFailure),
 }
 
 /// Messages that wait to be sent, and the bytes of those and of what is in flight.
@@ -77,7 +78,7 @@ impl Backlog {
         let all = self.gate.waiting_bytes.fetch_add(added, Ordering::Relaxed) + added;
         let limits = &self.gate.limits;
         if self.bytes > limits.queue_bytes || (all > limits.all_queue_bytes && self.bytes > self.fair_share()) {
-            return Err(Overflow);
+            return Err(Overflow::Behind { bytes: self.bytes, all });
         }
         Ok(())
     }

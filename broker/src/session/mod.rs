@@ -185,15 +185,22 @@ impl Session {
 
     /// Tells publishers whether they should wait for the client to catch up. They wait for one that is a little slower than they are in
     /// a burst; one that takes nothing, or stays behind, is on its own: it slows nobody down for longer than [`PATIENCE`].
-    pub(crate) fn say_whether_behind(&mut self, stuck: bool) {
-        let Some(reader) = &self.inbox else { return };
+    pub(crate) fn say_whether_behind(&mut self) {
         if !self.backlog.is_long() {
             self.behind_since = None;
-            reader.inbox().set_behind(false);
-            return;
+            return self.say_not_behind();
         }
         let since = *self.behind_since.get_or_insert_with(Instant::now);
-        reader.inbox().set_behind(!stuck && since.elapsed() < PATIENCE);
+        if let Some(reader) = &self.inbox {
+            reader.inbox().set_behind(since.elapsed() < PATIENCE);
+        }
+    }
+
+    /// Nobody is to wait for the client.
+    pub(crate) fn say_not_behind(&self) {
+        if let Some(reader) = &self.inbox {
+            reader.inbox().set_behind(false);
+        }
     }
 
     /// Waits for messages, and puts them into the backlog. Never completes while nothing is subscribed. Cancel safe.
@@ -246,9 +253,8 @@ impl Session {
         for (filter, _) in self.subscriptions.drain() {
             self.gate.subscriptions.remove(&filter, self.number);
         }
-        if let Some(reader) = self.inbox.take() {
-            reader.inbox().set_behind(false);
-        }
+        self.say_not_behind();
+        self.inbox = None;
         self.expiry = 0;
     }
 }

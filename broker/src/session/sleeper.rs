@@ -21,7 +21,7 @@ pub(crate) async fn sleep(gate: Arc<Gate>, mut seat: Seat, mut session: Session)
     let asleep = gate.metrics.asleep.enter();
     session.backlog.sleep();
     // Nobody waits for a client that is away.
-    session.say_whether_behind(true);
+    session.say_not_behind();
     let expires = Instant::now() + Duration::from_secs(u64::from(session.expiry.min(MAX_EXPIRY_SECONDS)));
     let mut stopping = pin!(gate.stopping());
     loop {

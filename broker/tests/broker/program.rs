@@ -83,7 +83,7 @@ async fn flags_go_before_the_environment_and_that_before_the_file() {
     )
     .await;
     let printed = String::from_utf8(output.stdout).unwrap();
-    for line in ["segment_count = 5", "segment_bytes = 4000", "max_connections = 33", "ingest_segment_count = 8"] {
+    for line in ["segment_count = 5", "segment_bytes = 4000", "max_connections = 33", "ingest_segment_count = 4"] {
         assert!(printed.lines().any(|printed| printed == line), "{line} is not in: {printed}");
     }
 }
