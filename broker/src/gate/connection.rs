@@ -181,6 +181,7 @@ impl Connection {
                 pause = self.charge();
             }
             let more = self.deliver();
+            leave_others_their_turn(more || matches!(next, Next::Yield)).await;
             let has_output = self.has_output();
             let may_answer = pause.is_none() && self.out.len() < OUTPUT_BYTES;
             let may_read = may_answer && matches!(next, Next::Read);
@@ -215,7 +216,7 @@ impl Connection {
                     }
                 },
                 () = Next::wait(waits_for), if next.waits() => next = Next::Yield,
-                () = tokio::task::yield_now(), if more || may_answer && matches!(next, Next::Yield) => {}
+                () = std::future::ready(()), if more || may_answer && matches!(next, Next::Yield) => {}
                 () = pause_until(pause), if pause.is_some() => pause = None,
                 () = &mut timer => {
                     if !may_read {
@@ -361,6 +362,13 @@ impl Connection {
                 self.seat.leave(None);
             }
         }
+    }
+}
+
+/// Lets other tasks run. As one branch of a `select!` beside others that are ready it would not.
+async fn leave_others_their_turn(unfinished: bool) {
+    if unfinished {
+        tokio::task::yield_now().await;
     }
 }
 
