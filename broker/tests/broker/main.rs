@@ -4,6 +4,8 @@
 
 mod death;
 mod embedded;
+#[path = "../events/mod.rs"]
+mod events;
 mod memory;
 mod messages;
 mod program;

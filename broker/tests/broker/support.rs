@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, Publish, QoS};
+use rumqttc::{AsyncClient, EventLoop, MqttOptions, Packet, QoS};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
@@ -14,8 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-/// Longer than anything here takes on a loaded machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) use crate::events::{PATIENCE, message, publish, until};
 
 /// Both sides of a connection accept as much as the broker does.
 const PACKET_BYTES: usize = 64 * 1024;
@@ -88,34 +87,6 @@ pub(crate) async fn subscriber(id: &str, address: SocketAddr, filters: &[String]
         until(&mut events, |packet| matches!(packet, Packet::SubAck(_))).await;
     }
     (client, events)
-}
-
-/// Polls until a packet comes that `wanted` accepts.
-pub(crate) async fn until(events: &mut EventLoop, mut wanted: impl FnMut(&Packet) -> bool) -> Packet {
-    timeout(PATIENCE, async {
-        loop {
-            match events.poll().await.expect("connected") {
-                Event::Incoming(packet) if wanted(&packet) => return packet,
-                _ => {}
-            }
-        }
-    })
-    .await
-    .expect("in time")
-}
-
-/// Polls until the next message.
-pub(crate) async fn message(events: &mut EventLoop) -> Publish {
-    match until(events, |packet| matches!(packet, Packet::Publish(_))).await {
-        Packet::Publish(publish) => publish,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Publishes at QoS 1 and waits for the PUBACK.
-pub(crate) async fn publish(client: &AsyncClient, events: &mut EventLoop, topic: &str, payload: &[u8]) {
-    client.try_publish(topic, QoS::AtLeastOnce, false, payload).unwrap();
-    until(events, |packet| matches!(packet, Packet::PubAck(_))).await;
 }
 
 /// Polls until the connection fails. Not to be used on a client that the broker serves.

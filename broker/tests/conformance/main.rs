@@ -24,6 +24,10 @@ mod keep_alive;
 mod message;
 mod packet;
 mod property;
+// The one that the workspace's process tests use.
+#[allow(unreachable_pub, reason = "there it is a library's")]
+#[path = "../../../tests/src/real/services.rs"]
+mod services;
 mod target;
 
 mod v4_connect;

@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     sync::{
         OnceLock,
@@ -15,8 +15,8 @@ use std::{
 
 use fogline_broker::{Broker as Gate, BrokerConfig};
 
-/// Where servers are, whatever the search path says.
-const FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin"];
+use crate::services::service;
+
 /// Mosquitto is up within some milliseconds; the rest is for a loaded machine.
 const START_DEADLINE: Duration = Duration::from_secs(10);
 /// Another program may take the free port between finding and using it.
@@ -113,17 +113,4 @@ fn mosquitto_configuration(address: SocketAddr) -> String {
         address.port(),
         address.ip()
     )
-}
-
-/// As the workspace's other tests do: a missing server is said, and with `FOGLINE_REQUIRE_SERVICES=1` it is a failure.
-fn service(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(FOLDERS.map(PathBuf::from));
-    let found = folders.map(|folder| folder.join(name)).find(|program| program.is_file());
-    if found.is_none() {
-        let required = std::env::var("FOGLINE_REQUIRE_SERVICES").is_ok_and(|value| value == "1");
-        assert!(!required, "{name} is required (FOGLINE_REQUIRE_SERVICES=1) and not installed");
-        eprintln!("skipped: {name} is not installed");
-    }
-    found
 }

@@ -5,9 +5,15 @@
 // The one that the door's tests use too.
 #[path = "../../../door/tests/tls/authority.rs"]
 mod authority;
+#[path = "../events/mod.rs"]
+mod events;
 mod memory;
 mod mosquitto;
 mod patience;
+// The one that the workspace's process tests use.
+#[allow(unreachable_pub, reason = "there it is a library's")]
+#[path = "../../../tests/src/real/services.rs"]
+mod services;
 mod site;
 mod tls;
 mod websocket;

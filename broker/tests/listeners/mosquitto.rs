@@ -5,19 +5,10 @@ use std::{path::PathBuf, process::Stdio};
 use fogline_door::tls::ClientCertificates;
 use tokio::{process::Command, time::timeout};
 
-use crate::site::{PATIENCE, Site};
-
-/// The program called `name`. Where there is none it says so; with `FOGLINE_REQUIRE_SERVICES=1` the test fails.
-fn installed(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file());
-    if found.is_none() {
-        let required = std::env::var("FOGLINE_REQUIRE_SERVICES").is_ok_and(|value| value == "1");
-        assert!(!required, "{name} is required (FOGLINE_REQUIRE_SERVICES=1) and not installed");
-        eprintln!("skipped: {name} is not installed");
-    }
-    found
-}
+use crate::{
+    services::service,
+    site::{PATIENCE, Site},
+};
 
 /// A client that shows `name`'s certificate.
 fn client(program: &PathBuf, site: &Site, port: u16, name: &str, serial: u64) -> Command {
@@ -33,7 +24,7 @@ fn client(program: &PathBuf, site: &Site, port: u16, name: &str, serial: u64) ->
 
 #[tokio::test]
 async fn its_clients_talk_through_the_broker_over_tls() {
-    let (Some(subscriber), Some(publisher)) = (installed("mosquitto_sub"), installed("mosquitto_pub")) else { return };
+    let (Some(subscriber), Some(publisher)) = (service("mosquitto_sub"), service("mosquitto_pub")) else { return };
     let site = Site::new();
     let broker = site.broker(ClientCertificates::Required).await;
     let port = broker.tls_addr().unwrap().port();

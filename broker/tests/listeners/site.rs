@@ -1,18 +1,17 @@
 //! A broker with certificates of its own, and clients for it.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use fogline_broker::{Broker, BrokerConfig};
 use fogline_door::tls::{ClientCertificates, TlsConfig};
-use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, Publish, QoS, TlsConfiguration, Transport};
+use rumqttc::{AsyncClient, EventLoop, MqttOptions, Packet, QoS, TlsConfiguration, Transport};
 use rustls::{ClientConfig, pki_types::PrivateKeyDer};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
 use crate::authority::{Authority, Issued, put};
 
-/// Longer than anything here takes on a loaded machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) use crate::events::{PATIENCE, message, publish, until};
 
 /// The files of a broker, and what made them.
 pub(crate) struct Site {
@@ -99,34 +98,6 @@ pub(crate) fn client(id: &str, address: SocketAddr, transport: Transport) -> (As
 /// Polls until the broker has said that the client is connected.
 pub(crate) async fn connected(events: &mut EventLoop) {
     until(events, |packet| matches!(packet, Packet::ConnAck(_))).await;
-}
-
-/// Polls until a packet comes that `wanted` accepts.
-pub(crate) async fn until(events: &mut EventLoop, wanted: impl Fn(&Packet) -> bool) -> Packet {
-    timeout(PATIENCE, async {
-        loop {
-            match events.poll().await.expect("connected") {
-                Event::Incoming(packet) if wanted(&packet) => return packet,
-                _ => {}
-            }
-        }
-    })
-    .await
-    .expect("in time")
-}
-
-/// Polls until the next message.
-pub(crate) async fn message(events: &mut EventLoop) -> Publish {
-    match until(events, |packet| matches!(packet, Packet::Publish(_))).await {
-        Packet::Publish(publish) => publish,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Publishes at QoS 1 and waits for the PUBACK.
-pub(crate) async fn publish(client: &AsyncClient, events: &mut EventLoop, topic: &str, payload: &[u8]) {
-    client.try_publish(topic, QoS::AtLeastOnce, false, payload).unwrap();
-    until(events, |packet| matches!(packet, Packet::PubAck(_))).await;
 }
 
 /// Subscribes at QoS 1 and waits for the SUBACK.
