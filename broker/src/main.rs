@@ -10,7 +10,7 @@ const EXIT_USAGE: u8 = 2;
 
 /// The MQTT broker of a Fogline site.
 ///
-/// Carries messages between agents and ingesters on this machine, and keeps them in memory only: Fogline acknowledges
+/// Carries messages between agents and ingesters, and keeps them in memory only: Fogline acknowledges
 /// readings end to end, so a restart of the broker loses none. Prints one line on standard output when it is ready.
 /// Stops on SIGTERM and SIGINT (Ctrl-C).
 #[derive(Debug, Parser)]

@@ -1,7 +1,7 @@
 //! Room for as many sockets as connections are allowed.
 //!
-//! The usual soft limit of 1,024 open files is there for programs that use `select`. The listener spins when files run
-//! out, and the watchdog then ends the broker.
+//! The usual soft limit of 1,024 open files is there for programs that use `select`. When files run out, newcomers
+//! wait until others have ended.
 
 /// Standard streams, listener, epoll, signals, and the watchdog's connection.
 const FILES_BESIDE_CONNECTIONS: u64 = 64;

@@ -1,5 +1,4 @@
-//! rumqttd keeps a log for each filter and never frees it: memory must be flat once the logs are full. That is so for
-//! agents that are acknowledged equally often; see `BrokerConfig::segment_bytes` for those that are not.
+//! The router keeps a log for each inbox, of what was read too: memory must be flat once the logs are full.
 
 use std::{collections::BTreeMap, env, fs, net::SocketAddr, time::Instant};
 

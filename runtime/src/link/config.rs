@@ -9,7 +9,7 @@ use super::publish::min_outgoing_bytes;
 use super::security::LinkSecurity;
 use super::tls::TlsFileError;
 
-/// Most publishes that may be unacknowledged. A rumqttd router that holds 100 unacknowledged messages for a client withholds
+/// Most publishes that may be unacknowledged. A stock rumqttd that holds 100 unacknowledged messages for a client withholds
 /// PINGRESP and PUBACK from it, so nobody should come near that number; the packet ids of a SUBSCRIBE count too.
 pub const MAX_INFLIGHT: u16 = 90;
 
