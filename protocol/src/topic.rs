@@ -1,4 +1,4 @@
-//! The topic tree, `fogline/v1/{region}/{agent}/{up|down}/{channel}`.
+//! The topic tree: `fogline/v1/{region}/{agent}/{up|down}/{channel}`, and `fogline/v1/{region}/ingest/{ingester}/{channel}`.
 //!
 //! The direction is a level of its own so that an access rule is one line: an agent writes its own `up/#` and reads its
 //! own `down/#`.
@@ -65,13 +65,63 @@ impl Down {
     }
 }
 
-/// A topic of one agent.
+/// What the ingesters of a region say to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Peer {
+    /// Who leads, and who would.
+    Beat,
+    /// What a successor needs, as it changes.
+    Log,
+    /// A follower asks for all of it.
+    Ask,
+}
+
+impl Peer {
+    const ALL: [Self; 3] = [Self::Beat, Self::Log, Self::Ask];
+
+    /// The last level of the topic.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Beat => "beat",
+            Self::Log => "log",
+            Self::Ask => "ask",
+        }
+    }
+}
+
+/// The agents that ingesters have in common: those of a region, or all.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Realm {
+    /// Those of one region.
+    Region(Name),
+    /// Those of all regions.
+    Everywhere,
+}
+
+/// The level of the region in a topic of [`Realm::Everywhere`]: no region may have this name.
+const EVERYWHERE: &str = INGEST;
+/// The level that tells the topics of ingesters from those of agents: no agent may have this name.
+const INGEST: &str = "ingest";
+
+impl fmt::Display for Realm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Region(name) => write!(f, "{name}"),
+            Self::Everywhere => f.write_str(EVERYWHERE),
+        }
+    }
+}
+
+/// A topic of one agent, or of one ingester.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
     /// From the agent.
     Up(AgentId, Up),
     /// To the agent.
     Down(AgentId, Down),
+    /// From an ingester to the others of its realm.
+    Ingest(Realm, Name, Peer),
 }
 
 /// A topic that is not one of ours. The caller counts it and goes on.
@@ -90,13 +140,15 @@ impl Topic {
 
     fn read(text: &str) -> Option<Self> {
         let mut levels = text.strip_prefix(ROOT)?.strip_prefix('/')?.split('/');
-        let region = Name::new(levels.next()?).ok()?;
-        let agent = Name::new(levels.next()?).ok()?;
+        let (region, agent) = (levels.next()?, levels.next()?);
         let (direction, channel) = (levels.next()?, levels.next()?);
         if levels.next().is_some() {
             return None;
         }
-        let id = AgentId { region, agent };
+        if agent == INGEST {
+            return read_ingest(region, direction, channel);
+        }
+        let id = AgentId { region: Name::new(region).ok()?, agent: Name::new(agent).ok()? };
         match direction {
             "up" => Up::ALL.into_iter().find(|up| up.as_str() == channel).map(|up| Self::Up(id, up)),
             "down" => Down::ALL.into_iter().find(|down| down.as_str() == channel).map(|down| Self::Down(id, down)),
@@ -105,11 +157,20 @@ impl Topic {
     }
 }
 
+fn read_ingest(realm: &str, ingester: &str, channel: &str) -> Option<Topic> {
+    let realm = if realm == EVERYWHERE { Realm::Everywhere } else { Realm::Region(Name::new(realm).ok()?) };
+    let peer = Peer::ALL.into_iter().find(|peer| peer.as_str() == channel)?;
+    Some(Topic::Ingest(realm, Name::new(ingester).ok()?, peer))
+}
+
 impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Up(id, up) => write!(f, "{ROOT}/{id}/up/{}", up.as_str()),
             Self::Down(id, down) => write!(f, "{ROOT}/{id}/down/{}", down.as_str()),
+            Self::Ingest(realm, ingester, peer) => {
+                write!(f, "{ROOT}/{realm}/{INGEST}/{ingester}/{}", peer.as_str())
+            }
         }
     }
 }
@@ -120,10 +181,19 @@ pub fn down_filter(id: &AgentId) -> String {
     format!("{ROOT}/{id}/down/#")
 }
 
-/// The filter that an ingester subscribes to: everything that the agents of its region say, or of all regions.
+/// The filter that a leading ingester subscribes to: everything that the agents of its realm say.
 #[must_use]
-pub fn up_filter(region: Option<&Name>) -> String {
-    format!("{ROOT}/{}/+/up/#", region.map_or("+", Name::as_str))
+pub fn up_filter(realm: &Realm) -> String {
+    match realm {
+        Realm::Region(name) => format!("{ROOT}/{name}/+/up/#"),
+        Realm::Everywhere => format!("{ROOT}/+/+/up/#"),
+    }
+}
+
+/// The filter of what the ingesters of a realm say to each other.
+#[must_use]
+pub fn peer_filter(realm: &Realm) -> String {
+    format!("{ROOT}/{realm}/{INGEST}/+/+")
 }
 
 #[cfg(test)]
@@ -135,13 +205,21 @@ mod tests {
         let id = AgentId { region: Name::new("a7").unwrap(), agent: Name::new("lane-1").unwrap() };
         let ups = Up::ALL.map(|up| Topic::Up(id.clone(), up));
         let downs = Down::ALL.map(|down| Topic::Down(id.clone(), down));
-        for topic in ups.into_iter().chain(downs) {
+        let realms = [Realm::Region(id.region.clone()), Realm::Everywhere];
+        let peers = realms
+            .clone()
+            .into_iter()
+            .flat_map(|realm| Peer::ALL.map(|peer| Topic::Ingest(realm.clone(), Name::new("ingest-1").unwrap(), peer)));
+        for topic in ups.into_iter().chain(downs).chain(peers) {
             assert_eq!(Topic::parse(&topic.to_string()), Ok(topic));
         }
         assert_eq!(Topic::Up(id.clone(), Up::Readings).to_string(), "fogline/v1/a7/lane-1/up/readings");
         assert_eq!(down_filter(&id), "fogline/v1/a7/lane-1/down/#");
-        assert_eq!(up_filter(None), "fogline/v1/+/+/up/#");
-        assert_eq!(up_filter(Some(&id.region)), "fogline/v1/a7/+/up/#");
+        let [region, everywhere] = realms;
+        assert_eq!(up_filter(&everywhere), "fogline/v1/+/+/up/#");
+        assert_eq!(up_filter(&region), "fogline/v1/a7/+/up/#");
+        assert_eq!(peer_filter(&everywhere), "fogline/v1/ingest/ingest/+/+");
+        assert_eq!(peer_filter(&region), "fogline/v1/a7/ingest/+/+");
     }
 
     #[test]
@@ -154,6 +232,9 @@ mod tests {
             "fogline/v1/a/b/up/ack/x",
             "fogline/v1/a/b/down/hello",
             "fogline/v1/a/peers/up/ack",
+            "fogline/v1/a/ingest/b/hello",
+            "fogline/v1/peers/ingest/b/beat",
+            "fogline/v1/ingest/b/up/ack",
             "fogline/v1/a/+/up/ack",
             "fogline/v1/a/#/up/ack",
             "fogline/v1/a/b\0/up/ack",

@@ -5,12 +5,14 @@
 
 mod ack;
 mod batch;
+mod beat;
 mod decision;
 mod hello;
 mod status;
 
 pub use ack::{Ack, State, StreamAck};
 pub use batch::{Batch, BatchHeader, CLOCK_MAX};
+pub use beat::{Beat, Role};
 pub use decision::{Decision, DecisionAck, Outcome, TTL_MAX_MS};
 pub use hello::{Hello, OpenStream};
 pub use status::Status;

@@ -1,0 +1,54 @@
+//! `ingest/{ingester}/beat`: an ingester says to the others of its realm that it lives, and what it is.
+
+use super::{Message, WireError, check_reported_term};
+use crate::ids::Term;
+use serde::{Deserialize, Serialize};
+
+/// What an ingester is among those of its realm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It takes readings and decides.
+    Leading,
+    /// It has heard of a leader, or waits to hear of one.
+    StandingBy,
+    /// It will lead, unless one of higher rank would.
+    Claiming,
+    /// It was leading and leads no more, of its own accord: the others need not wait for its lease to end.
+    Leaving,
+}
+
+/// Said twice a second, and at once when the role changes or when a beat calls for an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beat {
+    /// What it is.
+    pub role: Role,
+    /// Its term if it leads, else the highest that it has heard of; none at first.
+    pub term: Option<Term>,
+    /// Who of several claimants leads: the highest, then the greatest name.
+    pub rank: u32,
+    /// How many brokers it is connected to.
+    pub reach: u32,
+    /// Which store it writes to. Those of one realm must have one store in common.
+    pub store: String,
+    /// The number of the last entry of its log, if it leads.
+    #[serde(default)]
+    pub log: u64,
+    /// Whose log it follows without a hole; none when it does not.
+    #[serde(default)]
+    pub follows: Option<Term>,
+}
+
+/// The longest name of a store.
+const STORE_MAX_BYTES: usize = 512;
+
+impl Message for Beat {
+    fn check(&self) -> Result<(), WireError> {
+        check_reported_term(self.term.as_ref())?;
+        check_reported_term(self.follows.as_ref())?;
+        if self.store.len() > STORE_MAX_BYTES {
+            return Err(WireError::Value { what: "store" });
+        }
+        Ok(())
+    }
+}
