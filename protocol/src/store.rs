@@ -5,6 +5,10 @@
 //! acknowledged; dead letters; the newest status of each agent; the term; and the number of the last commit of this
 //! run, by which a commit that was done but whose success was not heard is known again.
 
+mod rows;
+
+pub use rows::{AverageRow, DecisionRow, FateWord, Owner, ProgressRow, Rows, StatusRow};
+
 use crate::delivery::ranges::Range;
 use crate::ids::{AgentId, Seq, StreamId};
 use crate::reading::{ReadingRef, Readings};
@@ -157,10 +161,21 @@ pub struct AgentStatus {
     pub heard: Wall,
 }
 
-/// What an ingester finds in its state when it starts. The first input of a cloud node.
+/// An ingester takes the lead in its store. From then on the commits of any other run are refused there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakeOver {
+    /// The number of the run that begins: random, and another one for each lead.
+    pub run: u64,
+    /// The new term's counter is to be above this one, and above that of the state.
+    pub above: u64,
+    /// When the oldest 5-second window begins that may still be open.
+    pub since: Wall,
+}
+
+/// What an ingester finds in its state when it takes the lead. The first input of a cloud node.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Recovered {
-    /// The counter of the last term; 0 for a new state.
+    /// The counter of the new term: kept already, so that nobody has it again.
     pub term: u64,
     /// The newest decision of each agent and key: those that no agent has answered, and those that are still in force.
     pub decisions: Vec<DecisionRecord>,
@@ -175,6 +190,38 @@ pub enum StoreCommand {
     Commit(Arc<Commit>),
     /// What is written of a stream that the node does not know: answered by [`StoreAnswer::Recalled`].
     Recall(AgentId, StreamId),
+    /// Answered by [`StoreAnswer::TakenOver`].
+    TakeOver(TakeOver),
+    /// Rows for one that follows, all as they are at one moment: answered by [`StoreAnswer::Exported`].
+    Export(Export),
+    /// Rows of the one that leads, all or none: answered by [`StoreAnswer::Adopted`].
+    Adopt(Arc<Rows>),
+}
+
+/// Which rows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Export {
+    /// Those of these names. Decisions and statuses are not among them: whoever changes them has them whole.
+    Named {
+        /// Streams.
+        streams: Vec<(AgentId, StreamId)>,
+        /// Windows; their values are not looked at.
+        windows: Vec<Fold>,
+    },
+    /// The next of all, after this place; none: from the beginning. At most some 32 KiB as JSON.
+    Page {
+        /// As a page before said it.
+        after: Option<String>,
+    },
+}
+
+/// Rows, and where the next ones are.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Page {
+    /// The rows.
+    pub rows: Rows,
+    /// Where to go on; none: these were the last.
+    pub next: Option<String>,
 }
 
 /// What a store answers.
@@ -184,6 +231,12 @@ pub enum StoreAnswer {
     Committed(u64, Result<CommitReport, StoreFault>),
     /// The stream's progress: none when the store never heard of it.
     Recalled(AgentId, StreamId, Result<Option<Progress>, StoreFault>),
+    /// The run that wanted to begin, and what it found.
+    TakenOver(u64, Result<Recovered, StoreFault>),
+    /// The rows. [`Export::Named`] has no next page.
+    Exported(Result<Page, StoreFault>),
+    /// They are kept.
+    Adopted(Result<(), StoreFault>),
 }
 
 /// What a commit did.
@@ -204,4 +257,7 @@ pub enum StoreFault {
     /// It will not work until somebody mends it: wrong token, no such bucket, disk full.
     #[error("the store needs its operator: {0}")]
     Operator(String),
+    /// It will not work for this run any more: another one leads.
+    #[error("another ingester has taken over the store")]
+    Deposed,
 }

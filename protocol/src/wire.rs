@@ -8,6 +8,7 @@ mod batch;
 mod beat;
 mod decision;
 mod hello;
+mod log;
 mod status;
 
 pub use ack::{Ack, State, StreamAck};
@@ -15,6 +16,7 @@ pub use batch::{Batch, BatchHeader, CLOCK_MAX};
 pub use beat::{Beat, Role};
 pub use decision::{Decision, DecisionAck, Outcome, TTL_MAX_MS};
 pub use hello::{Hello, OpenStream};
+pub use log::{Ask, Log, PARTS_MAX, PageOf};
 pub use status::Status;
 
 use crate::delivery::ranges::Range;

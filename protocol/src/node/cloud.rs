@@ -53,10 +53,10 @@ pub struct CloudNode {
 }
 
 impl CloudNode {
-    /// An ingester with the state that was recovered. Its term is above the one before.
+    /// A leading ingester with the state that was recovered.
     #[must_use]
     pub fn new(config: CloudConfig, recovered: Recovered, now: Now) -> Self {
-        let term = Term { counter: recovered.term + 1, ingester: config.ingester.clone() };
+        let term = Term { counter: recovered.term, ingester: config.ingester.clone() };
         let mut steering = Steering::new(config.grace, config.limit_rule);
         steering.merge(&recovered.open_windows, now);
         Self {
@@ -348,6 +348,8 @@ impl Machine for CloudNode {
             CloudInput::Message { topic, payload } => self.message(&topic, &payload, now),
             CloudInput::Store(StoreAnswer::Committed(id, result)) => self.committed(id, result, now),
             CloudInput::Store(StoreAnswer::Recalled(id, stream, result)) => self.recalled(&id, stream, result),
+            // They are for the site around this node.
+            CloudInput::Store(StoreAnswer::TakenOver(..) | StoreAnswer::Exported(_) | StoreAnswer::Adopted(_)) => {}
         }
         self.advance(now);
     }
