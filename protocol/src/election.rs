@@ -233,9 +233,9 @@ impl Election {
     }
 
     /// The own term was raised, because somebody has heard of a higher one.
-    pub fn raised(&mut self, term: Term) {
-        if self.is_leading() && Some(&term) > self.term.as_ref() {
-            self.term = Some(term);
+    pub fn raised(&mut self, term: &Term) {
+        if self.is_leading() && Some(term) > self.term.as_ref() {
+            self.term = Some(term.clone());
         }
     }
 

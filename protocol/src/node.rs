@@ -6,9 +6,11 @@
 
 mod cloud;
 mod edge;
+mod site;
 
 pub use cloud::{CloudConfig, CloudEffect, CloudInput, CloudNode, CloudSnapshot, Counters};
 pub use edge::{EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot};
+pub use site::{Keeping, SiteConfig, SiteEffect, SiteInput, SiteNode, SiteSnapshot};
 
 use crate::time::{Monotonic, Now};
 

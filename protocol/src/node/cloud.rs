@@ -23,7 +23,7 @@ use crate::wire::{Ack, Batch, DecisionAck, Hello, Message, State, Status, WireEr
 use agent::Stream;
 use agents::Agents;
 use committing::{Committing, Pending};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use steering::Steering;
@@ -46,7 +46,8 @@ pub struct CloudNode {
     issued: Issued,
     steering: Steering,
     store_down: Option<StoreFault>,
-    connected: bool,
+    /// The brokers to which there is a connection.
+    connected: BTreeSet<usize>,
     next_tick: Monotonic,
     counters: Counters,
     effects: VecDeque<CloudEffect>,
@@ -68,7 +69,7 @@ impl CloudNode {
             issued: Issued::new(term, recovered.decisions, now),
             steering,
             store_down: None,
-            connected: false,
+            connected: BTreeSet::new(),
             next_tick: now.mono,
             counters: Counters::default(),
             effects: VecDeque::new(),
@@ -76,13 +77,24 @@ impl CloudNode {
         }
     }
 
-    fn message(&mut self, topic: &str, payload: &[u8], now: Now) {
+    /// Its term.
+    #[must_use]
+    pub const fn term(&self) -> &Term {
+        self.issued.term()
+    }
+
+    /// Counts on from what was counted before.
+    pub(super) fn count_from(&mut self, counters: Counters) {
+        self.counters = counters;
+    }
+
+    fn message(&mut self, broker: usize, topic: &str, payload: &[u8], now: Now) {
         self.counters.messages += 1;
         let Ok(Topic::Up(id, channel)) = Topic::parse(topic) else {
             self.counters.refuse("topic");
             return;
         };
-        if !self.agents.admit(&id, now.mono) {
+        if !self.agents.admit(&id, broker, now.mono) {
             self.counters.refuse("too_many_agents");
             return;
         }
@@ -318,7 +330,7 @@ impl CloudNode {
     }
 
     fn send_decisions(&mut self, now: Monotonic) {
-        if !self.connected {
+        if self.connected.is_empty() {
             return;
         }
         for (id, decision) in self.issued.due(now) {
@@ -329,10 +341,12 @@ impl CloudNode {
         }
     }
 
+    /// Through the broker at which the agent was heard last; one that was not heard yet may be at any.
     fn publish(&mut self, id: &AgentId, channel: Down, payload: Vec<u8>) {
-        if self.connected {
-            let topic = Topic::Down(id.clone(), channel).to_string();
-            self.effects.push_back(CloudEffect::Publish(Publish { topic, payload, retain: false }));
+        let heard_at = self.agents.broker_of(id).filter(|broker| self.connected.contains(broker));
+        let publish = Publish { topic: Topic::Down(id.clone(), channel).to_string(), payload, retain: false };
+        for broker in self.connected.iter().copied().filter(|broker| heard_at.is_none_or(|at| at == *broker)) {
+            self.effects.push_back(CloudEffect::Publish { broker, publish: publish.clone() });
         }
     }
 }
@@ -343,9 +357,9 @@ impl Machine for CloudNode {
 
     fn handle(&mut self, input: CloudInput, now: Now) {
         match input {
-            CloudInput::Connected => self.connected = true,
-            CloudInput::Disconnected => self.connected = false,
-            CloudInput::Message { topic, payload } => self.message(&topic, &payload, now),
+            CloudInput::Connected { broker } => drop(self.connected.insert(broker)),
+            CloudInput::Disconnected { broker } => drop(self.connected.remove(&broker)),
+            CloudInput::Message { broker, topic, payload } => self.message(broker, &topic, &payload, now),
             CloudInput::Store(StoreAnswer::Committed(id, result)) => self.committed(id, result, now),
             CloudInput::Store(StoreAnswer::Recalled(id, stream, result)) => self.recalled(&id, stream, result),
             // They are for the site around this node.
@@ -364,7 +378,7 @@ impl Machine for CloudNode {
 
     fn poll_timeout(&self) -> Option<Monotonic> {
         let retry = self.committing.as_ref().and_then(|committing| committing.retry_at);
-        let decisions = self.issued.poll_timeout().filter(|_| self.connected);
+        let decisions = self.issued.poll_timeout().filter(|_| !self.connected.is_empty());
         [Some(self.next_tick), retry, decisions, self.steering.poll_timeout()].into_iter().flatten().min()
     }
 }

@@ -31,12 +31,21 @@ pub struct Beat {
     pub reach: u32,
     /// Which store it writes to. Those of one realm must have one store in common.
     pub store: String,
-    /// The number of the last entry of its log, if it leads.
+    /// Where its log is, if it leads and the others need one.
     #[serde(default)]
-    pub log: u64,
-    /// Whose log it follows without a hole; none when it does not.
+    pub log: Option<LogPlace>,
+    /// It knows all that the log of its leader says, and could take over without loss.
     #[serde(default)]
-    pub follows: Option<Term>,
+    pub in_step: bool,
+}
+
+/// An entry of a leader's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPlace {
+    /// The counter of the term in which this leader took over: a term may be raised later, and its log goes on.
+    pub lead: u64,
+    /// The entry, counted from 1; 0 before the first.
+    pub number: u64,
 }
 
 /// The longest name of a store.
@@ -45,7 +54,6 @@ const STORE_MAX_BYTES: usize = 512;
 impl Message for Beat {
     fn check(&self) -> Result<(), WireError> {
         check_reported_term(self.term.as_ref())?;
-        check_reported_term(self.follows.as_ref())?;
         if self.store.len() > STORE_MAX_BYTES {
             return Err(WireError::Value { what: "store" });
         }

@@ -1,7 +1,8 @@
 //! `ingest/{ingester}/log` and `ingest/{ingester}/ask`: what one needs to take over from a leader.
 
-use super::{Message, WireError, check_reported_term};
-use crate::ids::{Name, Term};
+use super::beat::LogPlace;
+use super::{Message, WireError};
+use crate::ids::Name;
 use crate::store::Rows;
 use serde::{Deserialize, Serialize};
 
@@ -13,10 +14,8 @@ const PLACE_MAX_BYTES: usize = 256;
 /// Rows of a leader's state: those that changed, or a page of all.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Log {
-    /// The leader's term.
-    pub term: Term,
-    /// Of the entry of which these are rows, counted in the term from 1; of a page: the last entry that it contains.
-    pub number: u64,
+    /// The entry of which these are rows; of a page: the last entry that it contains.
+    pub place: LogPlace,
     /// Which message of the entry this is, from 0.
     pub part: u32,
     /// How many it has.
@@ -42,15 +41,14 @@ pub struct PageOf {
 /// A follower that has missed something asks for all, page by page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ask {
-    /// Whom: the leader's term.
-    pub term: Term,
+    /// Whose: the leader that took over in the term of this counter.
+    pub lead: u64,
     /// After which place; none: from the beginning.
     pub after: Option<String>,
 }
 
 impl Message for Log {
     fn check(&self) -> Result<(), WireError> {
-        check_reported_term(Some(&self.term))?;
         if self.parts == 0 || self.parts > PARTS_MAX || self.part >= self.parts {
             return Err(WireError::Value { what: "part" });
         }
@@ -61,7 +59,6 @@ impl Message for Log {
 
 impl Message for Ask {
     fn check(&self) -> Result<(), WireError> {
-        check_reported_term(Some(&self.term))?;
         check_places(self.after.iter())
     }
 }

@@ -31,7 +31,9 @@ pub(super) struct Agent {
     pub(super) turned_away: bool,
     /// Bytes held for it.
     pub(super) held: u64,
-    /// When it was last heard.
+    /// The broker at which it was last heard.
+    pub(super) broker: usize,
+    /// When that was.
     pub(super) heard: Monotonic,
     /// When it was last acknowledged anything.
     pub(super) acked: Monotonic,
@@ -40,7 +42,7 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    pub(super) const fn new(now: Monotonic) -> Self {
+    pub(super) const fn new(broker: usize, now: Monotonic) -> Self {
         Self {
             streams: BTreeMap::new(),
             greeting: None,
@@ -49,6 +51,7 @@ impl Agent {
             answers: None,
             turned_away: false,
             held: 0,
+            broker,
             heard: now,
             acked: now,
             connection: (0, 0),

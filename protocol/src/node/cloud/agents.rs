@@ -62,6 +62,11 @@ impl Agents {
         self.list.contains_key(id)
     }
 
+    /// The broker at which an agent was last heard.
+    pub(super) fn broker_of(&self, id: &AgentId) -> Option<usize> {
+        self.list.get(id).map(|agent| agent.broker)
+    }
+
     pub(super) const fn held_bytes(&self) -> u64 {
         self.held
     }
@@ -72,15 +77,16 @@ impl Agents {
         share.clamp(CREDIT_MIN, CREDIT_MAX)
     }
 
-    /// Notes that an agent was heard. False when there is no room for another one.
-    pub(super) fn admit(&mut self, id: &AgentId, now: Monotonic) -> bool {
+    /// Notes that an agent was heard, and where. False when there is no room for another one.
+    pub(super) fn admit(&mut self, id: &AgentId, broker: usize, now: Monotonic) -> bool {
         if let Some(agent) = self.list.get_mut(id) {
             agent.heard = now;
+            agent.broker = broker;
             return true;
         }
         let room = self.list.len() < AGENTS_MAX;
         if room {
-            self.list.insert(id.clone(), Agent::new(now));
+            self.list.insert(id.clone(), Agent::new(broker, now));
         }
         room
     }

@@ -43,12 +43,20 @@ impl CloudConfig {
 /// What comes in.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CloudInput {
-    /// The broker has accepted the connection and the subscription.
-    Connected,
-    /// The connection is gone.
-    Disconnected,
+    /// A broker has accepted the connection and the subscription.
+    Connected {
+        /// Its place in the list of brokers.
+        broker: usize,
+    },
+    /// The connection to it is gone.
+    Disconnected {
+        /// Its place in the list of brokers.
+        broker: usize,
+    },
     /// An agent published.
     Message {
+        /// Where: the broker's place in the list.
+        broker: usize,
         /// The whole topic.
         topic: String,
         /// The message.
@@ -61,8 +69,13 @@ pub enum CloudInput {
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CloudEffect {
-    /// For the broker.
-    Publish(Publish),
+    /// For a broker.
+    Publish {
+        /// Which one: its place in the list.
+        broker: usize,
+        /// What.
+        publish: Publish,
+    },
     /// For the store. Its answer comes back as [`CloudInput::Store`].
     Store(StoreCommand),
 }

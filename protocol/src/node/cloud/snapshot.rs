@@ -41,7 +41,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    pub(super) fn refuse(&mut self, reason: &'static str) {
+    pub(in crate::node) fn refuse(&mut self, reason: &'static str) {
         *self.refused.entry(reason).or_default() += 1;
     }
 }
@@ -49,10 +49,10 @@ impl Counters {
 /// An ingester at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CloudSnapshot {
-    /// Connected to a broker and subscribed.
+    /// Connected to a broker, at least one, and subscribed.
     pub connected: bool,
-    /// Its term.
-    pub term: Term,
+    /// Its term; while it stands by the highest that it has heard of.
+    pub term: Option<Term>,
     /// Agents in memory.
     pub agents: usize,
     /// Agents that share the credit.
@@ -74,8 +74,8 @@ impl CloudNode {
     #[must_use]
     pub fn snapshot(&self) -> CloudSnapshot {
         CloudSnapshot {
-            connected: self.connected,
-            term: self.issued.term().clone(),
+            connected: !self.connected.is_empty(),
+            term: Some(self.issued.term().clone()),
             agents: self.agents.len(),
             active: self.agents.active(),
             credit: self.agents.credit(),

@@ -1,0 +1,246 @@
+//! A leader's log: what changes in its state, for followers that keep one of their own.
+//!
+//! Entries are rows as they are, not changes: what is said twice does no harm, and several changes of a row are one. Names
+//! are gathered for a moment, then all their rows are read at once, so that progress and averages of an entry fit each other.
+
+use super::peers::Route;
+use super::{SiteEffect, SiteNode};
+use crate::ids::{AgentId, Name, StreamId};
+use crate::store::{
+    AgentStatus, Commit, DecisionRecord, DecisionRow, Export, Fold, Page, Rows, StatusRow, StoreCommand, StoreFault,
+};
+use crate::time::{Monotonic, Wall};
+use crate::topic::Peer;
+use crate::window::Scope;
+use crate::wire::{Ask, Log, LogPlace, Message, PageOf};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// How long changes gather. What was acknowledged within it and is not in a follower's averages is the price of a crash.
+const GATHER: Duration = Duration::from_millis(100);
+/// More names than this are not gathered: the followers begin anew.
+const NAMES_MAX: usize = 50_000;
+/// Rows of one message: some 20 KiB.
+const ROWS_PER_PART: usize = 100;
+/// A follower that was not heard for this long is none.
+const FOLLOWS_FOR: Duration = Duration::from_secs(3);
+/// Questions for pages that wait: one of each follower.
+const ASKS_MAX: usize = 16;
+
+/// The name of a window.
+type WindowKey = (Scope, &'static str, &'static str, u32, Wall);
+
+/// One that follows.
+#[derive(Debug)]
+struct Follower {
+    route: Route,
+    heard: Monotonic,
+    /// It knows all.
+    in_step: bool,
+}
+
+impl Follower {
+    fn is_alive(&self, now: Monotonic) -> bool {
+        now.since(self.heard) < FOLLOWS_FOR
+    }
+}
+
+/// What is being read.
+#[derive(Debug)]
+enum Reading {
+    /// Rows that changed.
+    Entry,
+    /// A page, for this one at this broker, after this place.
+    Page { to: Name, broker: usize, after: Option<String> },
+}
+
+/// The log.
+#[derive(Debug)]
+pub(super) struct LogWriter {
+    place: LogPlace,
+    streams: BTreeSet<(AgentId, StreamId)>,
+    windows: BTreeMap<WindowKey, Fold>,
+    decisions: BTreeMap<(AgentId, String), DecisionRecord>,
+    statuses: BTreeMap<AgentId, AgentStatus>,
+    /// Since when something waits.
+    due: Option<Monotonic>,
+    reading: Option<Reading>,
+    asks: VecDeque<(Name, usize, Option<String>)>,
+    followers: BTreeMap<Name, Follower>,
+}
+
+impl LogWriter {
+    pub(super) const fn new(lead: u64) -> Self {
+        Self {
+            place: LogPlace { lead, number: 0 },
+            streams: BTreeSet::new(),
+            windows: BTreeMap::new(),
+            decisions: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            due: None,
+            reading: None,
+            asks: VecDeque::new(),
+            followers: BTreeMap::new(),
+        }
+    }
+
+    pub(super) const fn place(&self) -> LogPlace {
+        self.place
+    }
+
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.names() == 0 && self.reading.is_none()
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Monotonic> {
+        self.due.filter(|_| self.reading.is_none())
+    }
+
+    pub(super) fn heard(&mut self, broker: usize, from: &Name, in_step: bool, now: Monotonic) {
+        if let Some(follower) = self.followers.get_mut(from) {
+            follower.route.heard(broker, now);
+            (follower.heard, follower.in_step) = (now, in_step);
+            return;
+        }
+        self.followers.retain(|_, follower| follower.is_alive(now));
+        if self.followers.len() < ASKS_MAX {
+            let route = Route::new(broker, now);
+            self.followers.insert(from.clone(), Follower { route, heard: now, in_step });
+        }
+    }
+
+    pub(super) fn in_step(&self, now: Monotonic) -> usize {
+        self.followers.values().filter(|follower| follower.in_step && follower.is_alive(now)).count()
+    }
+
+    fn names(&self) -> usize {
+        self.streams.len() + self.windows.len() + self.decisions.len() + self.statuses.len()
+    }
+
+    /// Notes what a commit has changed.
+    pub(super) fn committed(&mut self, commit: &Commit) {
+        let streams = commit.progress.iter().map(|change| (change.agent.clone(), change.stream));
+        self.streams.extend(streams);
+        for fold in &commit.folds {
+            let key = (fold.scope.clone(), fold.kind, fold.field, fold.width_s, fold.start);
+            self.windows.entry(key).or_insert_with(|| fold.clone());
+        }
+        for record in &commit.decisions {
+            self.decisions.insert((record.agent.clone(), record.decision.key.clone()), record.clone());
+        }
+        for status in &commit.statuses {
+            self.statuses.insert(status.agent.clone(), status.clone());
+        }
+        if self.names() > NAMES_MAX {
+            self.skip();
+        }
+    }
+
+    /// What waits will not be said. The number that is left out tells the followers that they have missed something.
+    fn skip(&mut self) {
+        self.place.number += 1;
+        self.streams.clear();
+        self.windows.clear();
+        self.decisions.clear();
+        self.statuses.clear();
+        self.due = None;
+    }
+
+    /// What to read next.
+    fn poll_export(&mut self, now: Monotonic) -> Option<Export> {
+        if self.names() > 0 && !self.followers.values().any(|follower| follower.is_alive(now)) {
+            self.skip();
+        }
+        if self.reading.is_some() {
+            return None;
+        }
+        if self.names() > 0 && *self.due.get_or_insert(now + GATHER) <= now {
+            self.due = None;
+            self.reading = Some(Reading::Entry);
+            let streams = std::mem::take(&mut self.streams).into_iter().collect();
+            let windows = std::mem::take(&mut self.windows).into_values().collect();
+            return Some(Export::Named { streams, windows });
+        }
+        let (to, broker, after) = self.asks.pop_front()?;
+        self.reading = Some(Reading::Page { to, broker, after: after.clone() });
+        Some(Export::Page { after })
+    }
+
+    /// Rows were read: the messages that say them, and through which brokers.
+    fn read(&mut self, result: Result<Page, StoreFault>) -> Vec<(usize, Log)> {
+        match (self.reading.take(), result) {
+            (Some(Reading::Entry), Ok(page)) => self.entry(page.rows),
+            (Some(Reading::Page { to, broker, after }), Ok(page)) => {
+                let of = PageOf { to, after, next: page.next };
+                vec![(broker, Log { place: self.place, part: 0, parts: 1, page: Some(of), rows: page.rows })]
+            }
+            // They will ask again.
+            (Some(Reading::Page { .. }) | None, Err(_)) | (None, Ok(_)) => Vec::new(),
+            (Some(Reading::Entry), Err(_)) => {
+                self.skip();
+                Vec::new()
+            }
+        }
+    }
+
+    fn entry(&mut self, mut rows: Rows) -> Vec<(usize, Log)> {
+        // Read after the commits that changed them: as new as the rows.
+        rows.decisions = std::mem::take(&mut self.decisions).values().map(DecisionRow::new).collect();
+        rows.statuses = std::mem::take(&mut self.statuses).values().map(StatusRow::new).collect();
+        self.place.number += 1;
+        let brokers: BTreeSet<usize> = self.followers.values().map(|follower| follower.route.broker).collect();
+        let pieces = pieces(rows);
+        let (place, parts) = (self.place, u32::try_from(pieces.len()).unwrap_or(u32::MAX));
+        let mut messages = Vec::new();
+        for broker in brokers {
+            for (rows, part) in pieces.iter().zip(0..) {
+                messages.push((broker, Log { place, part, parts, page: None, rows: rows.clone() }));
+            }
+        }
+        messages
+    }
+}
+
+/// Rows in pieces that fit a message.
+fn pieces(rows: Rows) -> Vec<Rows> {
+    let mut pieces = Vec::new();
+    let mut piece = Rows::default();
+    let Rows { progress, averages, decisions, statuses } = rows;
+    let mut put = |add: &mut dyn FnMut(&mut Rows)| {
+        if piece.len() >= ROWS_PER_PART {
+            pieces.push(std::mem::take(&mut piece));
+        }
+        add(&mut piece);
+    };
+    progress.into_iter().for_each(|row| put(&mut |piece| piece.progress.push(row.clone())));
+    averages.into_iter().for_each(|row| put(&mut |piece| piece.averages.push(row.clone())));
+    decisions.into_iter().for_each(|row| put(&mut |piece| piece.decisions.push(row.clone())));
+    statuses.into_iter().for_each(|row| put(&mut |piece| piece.statuses.push(row.clone())));
+    pieces.push(piece);
+    pieces
+}
+
+impl SiteNode {
+    /// A follower wants a page.
+    pub(super) fn asked(&mut self, broker: usize, from: Name, ask: Ask) {
+        let Some(log) = self.lead.as_mut().and_then(|lead| lead.log.as_mut()) else { return };
+        if ask.lead == log.place.lead && log.asks.len() < ASKS_MAX {
+            log.asks.retain(|(of, ..)| *of != from);
+            log.asks.push_back((from, broker, ask.after));
+        }
+    }
+
+    pub(super) fn write_log(&mut self, now: Monotonic) {
+        let Some(log) = self.lead.as_mut().and_then(|lead| lead.log.as_mut()) else { return };
+        if let Some(export) = log.poll_export(now) {
+            self.effects.push_back(SiteEffect::Store(StoreCommand::Export(export)));
+        }
+    }
+
+    pub(super) fn exported(&mut self, result: Result<Page, StoreFault>) {
+        let Some(log) = self.lead.as_mut().and_then(|lead| lead.log.as_mut()) else { return };
+        for (broker, message) in log.read(result) {
+            self.publish(broker, Peer::Log, message.encode());
+        }
+    }
+}

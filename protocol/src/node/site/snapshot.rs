@@ -1,0 +1,62 @@
+//! What an ingester can tell of its place among others.
+
+use super::SiteNode;
+use crate::ids::{Name, Term};
+use crate::node::CloudSnapshot;
+use crate::time::Monotonic;
+use crate::wire::Role;
+
+/// An ingester at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SiteSnapshot {
+    /// What it is among those of its realm.
+    pub role: Role,
+    /// Who leads, as far as it knows.
+    pub leader: Option<Name>,
+    /// Its term if it leads, else the highest that it has heard of.
+    pub term: Option<Term>,
+    /// The brokers that it is connected to, by their places in the list.
+    pub connected: Vec<usize>,
+    /// Others that were heard within a lease.
+    pub peers: Vec<Name>,
+    /// It could take over without loss: it follows its leader's log without a hole, or shares its state.
+    pub in_step: bool,
+    /// Others that could.
+    pub followers_in_step: usize,
+    /// What it does as a leader; while it stands by only what was counted before.
+    pub cloud: CloudSnapshot,
+}
+
+impl SiteNode {
+    /// The ingester now.
+    #[must_use]
+    pub fn snapshot(&self, now: Monotonic) -> SiteSnapshot {
+        SiteSnapshot {
+            role: self.election.role(),
+            leader: self.election.leader().cloned(),
+            term: self.election.term().cloned(),
+            connected: self.connected.iter().copied().collect(),
+            peers: self.election.living(now).cloned().collect(),
+            in_step: self.following.in_step(now),
+            followers_in_step: self.lead.as_ref().map_or(0, |lead| lead.followers_in_step(now)),
+            cloud: self.cloud_snapshot(),
+        }
+    }
+
+    fn cloud_snapshot(&self) -> CloudSnapshot {
+        if let Some(lead) = &self.lead {
+            return lead.node.snapshot();
+        }
+        CloudSnapshot {
+            connected: !self.connected.is_empty(),
+            term: self.election.term().cloned(),
+            agents: 0,
+            active: 0,
+            credit: 0,
+            held_bytes: 0,
+            outstanding: 0,
+            store_down: None,
+            counters: self.counters.clone(),
+        }
+    }
+}
