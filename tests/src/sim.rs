@@ -23,6 +23,7 @@ pub mod limits;
 pub mod network;
 pub mod options;
 pub mod port;
+mod replica;
 pub mod source;
 pub mod store;
 pub mod trace;

@@ -10,15 +10,33 @@ use std::fmt;
 pub enum Party {
     /// The agent with this number.
     Agent(usize),
-    /// The ingester.
-    Cloud,
+    /// The ingester of the site with this number.
+    Cloud(usize),
+}
+
+/// A client of a broker: whoever runs it, and the broker's number. Ingesters have one at each broker, agents are connected at
+/// one of them.
+pub type Client = (Party, usize);
+
+impl Event {
+    /// The program to which it happens; none: to the world.
+    #[must_use]
+    pub const fn happens_to(&self) -> Option<Party> {
+        match self {
+            Self::Measure(index) | Self::Disk(index, _) | Self::Flush(index, _) => Some(Party::Agent(*index)),
+            Self::Store(site, _) => Some(Party::Cloud(*site)),
+            Self::Attempt(client, _) => Some(client.0),
+            Self::Deliver(connection, _) | Self::KeepAlive(connection) => Some(connection.client.0),
+            Self::Fault(_) | Self::AtBroker(..) | Self::Boot(_) | Self::Left(..) => None,
+        }
+    }
 }
 
 impl fmt::Display for Party {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
             Self::Agent(index) => format!("agent {index}"),
-            Self::Cloud => "cloud".to_owned(),
+            Self::Cloud(index) => format!("cloud {index}"),
         };
         f.pad(&name)
     }
@@ -27,12 +45,12 @@ impl fmt::Display for Party {
 /// One connection of one client to one life of the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Connection {
-    /// Whose.
-    pub client: Party,
-    /// Counts the client's connections in the whole run, so that none is taken for another.
+    /// Whose, to which broker.
+    pub client: Client,
+    /// Counts the connections of the whole run, so that none is taken for another.
     pub number: u64,
     /// Counts the broker's starts.
-    pub broker: u64,
+    pub broker_life: u64,
 }
 
 /// Something that is going to happen.
@@ -46,10 +64,10 @@ pub enum Event {
     Disk(usize, u64),
     /// The frees on the disk of this agent have waited long enough; the number is as above.
     Flush(usize, u64),
-    /// The store finishes a step of its oldest command; the number is the ingester's life that asked.
-    Store(u64),
-    /// A client's attempt to connect comes to its end; the number is the client's life.
-    Attempt(Party, u64),
+    /// The store finishes a step of the oldest command of this ingester; the other number is its life that asked.
+    Store(usize, u64),
+    /// A client's attempt to connect comes to its end; the number is the program's life.
+    Attempt(Client, u64),
     /// A message reaches the broker.
     AtBroker(Connection, Publish),
     /// A message reaches a subscriber.
@@ -58,6 +76,9 @@ pub enum Event {
     KeepAlive(Connection),
     /// A crashed program is started again.
     Boot(Party),
+    /// An ingester of this site and life that was to stop in order has had its time; it starts again after so many
+    /// microseconds.
+    Left(usize, u64, u64),
 }
 
 /// All events to come.

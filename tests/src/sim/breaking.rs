@@ -19,21 +19,25 @@ impl World {
         self.coverage.count(fault.name());
         let now_us = self.now_us;
         match fault {
-            Fault::CutOff(party, for_us) => {
-                self.network.cut_off(party, now_us, &mut self.agenda);
-                self.agenda.at(now_us + for_us, Event::Fault(Fault::Rejoin(party)));
+            Fault::CutOff(ways, for_us) => {
+                self.network.cut_off(ways, now_us, &mut self.agenda);
+                self.agenda.at(now_us + for_us, Event::Fault(Fault::Rejoin(ways)));
             }
-            Fault::Rejoin(party) => self.network.rejoin(party),
+            Fault::Rejoin(ways) => self.network.rejoin(ways),
             Fault::Disconnect(party) => {
-                if self.network.disconnect(party, now_us, &mut self.agenda) {
-                    self.lost_connection(party)?;
+                for client in self.network.disconnect_all(party, now_us, &mut self.agenda) {
+                    self.lost_connection(client)?;
                 }
             }
-            Fault::BrokerStop(for_us) => {
-                self.network.stop_broker(now_us, &mut self.agenda);
-                self.agenda.at(now_us + for_us, Event::Fault(Fault::BrokerStart));
+            Fault::BrokerStop(broker, for_us) => {
+                self.network.stop_broker(broker, now_us, &mut self.agenda);
+                self.agenda.at(now_us + for_us, Event::Fault(Fault::BrokerStart(broker)));
             }
-            Fault::BrokerStart => self.network.start_broker(),
+            Fault::BrokerStart(broker) => self.network.start_broker(broker),
+            Fault::Leave(site, down_us) => self.leave(site, down_us)?,
+            Fault::Pause(party, for_us) => {
+                self.paused.insert(party, now_us + for_us);
+            }
             Fault::Crash(party, down_us) => self.crash(party, down_us)?,
             Fault::DiskFull(index, for_us) => {
                 self.disk_fails(index, QueueFault::DiskFull("simulated".to_owned()), for_us)
@@ -46,14 +50,14 @@ impl World {
             Fault::StoreDown(for_us) => self.store_fails(StoreFault::Transient("simulated".to_owned()), for_us),
             Fault::StoreRefuses(for_us) => self.store_fails(StoreFault::Operator("simulated".to_owned()), for_us),
             Fault::StoreUp => self.store.set_trouble(None),
-            Fault::LoseState => {
-                self.crash(Party::Cloud, SECOND_US)?;
+            Fault::LoseState(site) => {
+                self.crash(Party::Cloud(site), SECOND_US)?;
                 let (store, _, mut books) = self.store_and_books();
-                store.lose_state(&mut books);
+                store.lose_state(site, &mut books);
             }
             Fault::SetClock(party, by_us) => {
                 self.clocks.entry(party).and_modify(|clock| clock.jump(by_us));
-                if party == Party::Cloud {
+                if matches!(party, Party::Cloud(_)) {
                     self.limits.clock_set();
                 }
             }

@@ -6,7 +6,7 @@ use super::ledger::{Ledger, Row};
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::delivery::{RANGES_MAX, STREAMS_MAX};
 use fogline_protocol::ids::{Seq, StreamId};
-use fogline_protocol::store::{Point, Points, Progress, StreamProgress};
+use fogline_protocol::store::{Point, Points, Progress, ProgressRow, StreamProgress};
 use fogline_protocol::wire::{Ack, Batch, OpenStream, WireError};
 use std::fmt;
 
@@ -65,16 +65,19 @@ impl Ledger {
     }
 
     /// A batch was handed to the ingester.
-    pub fn received(&mut self, agent: usize, batch: &Batch) {
+    pub fn received(&mut self, agent: usize, batch: &Batch, site: usize) {
         let book = self.stream(agent, batch.header.stream);
         book.received.insert(batch.range());
-        book.floor = book.floors.get(&batch.header.first).copied().unwrap_or(0).max(book.floor);
+        let said = book.floors.get(&batch.header.first).copied().unwrap_or(0);
+        let floor = book.floor.entry(site).or_default();
+        *floor = said.max(*floor);
     }
 
     /// A hello that named this stream was handed to the ingester.
-    pub fn greeted(&mut self, agent: usize, open: &OpenStream) {
+    pub fn greeted(&mut self, agent: usize, open: &OpenStream, site: usize) {
         let book = self.stream(agent, open.stream);
-        book.floor = book.floor.max(open.floor);
+        let floor = book.floor.entry(site).or_default();
+        *floor = open.floor.max(*floor);
     }
 
     /// The readings of a commit, with their places.
@@ -129,7 +132,7 @@ impl Ledger {
     ///
     /// # Errors
     /// It covers readings that are not written, or went back, or is larger than allowed.
-    pub fn saved(&mut self, change: &StreamProgress) -> Check {
+    pub fn saved(&mut self, change: &StreamProgress, state: usize) -> Check {
         let (agent, stream) = (self.agent(&change.agent), change.stream);
         let book = self.stream(agent, stream);
         for gap in &change.new_gaps {
@@ -137,23 +140,46 @@ impl Ledger {
             require(held.is_none(), || format!("FALSE GAP: agent {agent} {stream} {held:?} was never dropped"))?;
             book.gaps.insert(*gap);
         }
-        let (before, now) = (&book.saved, &change.progress);
+        let before = book.saved.get(&state).cloned().unwrap_or_default();
+        let now = &change.progress;
         require(now.through >= before.through, || format!("FORGOT: {agent} {stream} went from {before:?} to {now:?}"))?;
         require(now.ranges.len() <= RANGES_MAX, || format!("UNBOUNDED: {} ranges of {stream}", now.ranges.len()))?;
         for range in [Range::new(before.through + 1, now.through)].iter().chain(&now.ranges) {
             let unwritten = book.missing(*range).next();
             require(unwritten.is_none(), || format!("SAVED BEFORE WRITTEN: agent {agent} {stream} {unwritten:?}"))?;
         }
-        book.saved = now.clone();
+        book.saved.insert(state, now.clone());
         Ok(())
     }
 
-    /// The ingester lost its state: what it saves from now on begins anew.
-    pub fn state_lost(&mut self) {
-        for book in self.streams.values_mut() {
-            book.saved = Progress::default();
-            book.floor = 0;
+    /// Progress was taken from another ingester.
+    ///
+    /// # Errors
+    /// It covers readings that are not written.
+    pub fn adopted(&mut self, row: &ProgressRow, state: usize) -> Check {
+        let (agent, stream) = (self.agent(&row.owner.clone().into()), row.stream);
+        let book = self.stream(agent, stream);
+        for range in [Range::new(1, row.through)].iter().chain(&row.ranges) {
+            let unwritten = book.missing(*range).next();
+            require(unwritten.is_none(), || format!("ADOPTED BEFORE WRITTEN: agent {agent} {stream} {unwritten:?}"))?;
         }
+        let progress = Progress { through: row.through, ranges: row.ranges.clone() };
+        book.saved.insert(state, progress);
+        Ok(())
+    }
+
+    /// An ingester lost its state: what it saves from now on begins anew.
+    pub fn state_lost(&mut self, state: usize) {
+        self.streams.values_mut().for_each(|book| {
+            book.saved.remove(&state);
+        });
+    }
+
+    /// An ingester took over: it knows no floors yet.
+    pub fn took_over(&mut self, site: usize) {
+        self.streams.values_mut().for_each(|book| {
+            book.floor.remove(&site);
+        });
     }
 
     /// The ingester acknowledges.
@@ -196,9 +222,10 @@ impl Ledger {
     /// The watermark of an open stream follows what its agent said: an ingester that lost its state must not wait for what
     /// was acknowledged before.
     #[must_use]
-    pub fn stalled(&self, agent: usize, stream: StreamId) -> Option<String> {
+    pub fn stalled(&self, agent: usize, stream: StreamId, site: usize, state: usize) -> Option<String> {
         let book = self.streams.get(&(agent, stream))?;
-        let (through, floor) = (book.saved.through, book.floor);
+        let through = book.saved.get(&state).map_or(0, |saved| saved.through);
+        let floor = book.floor.get(&site).copied().unwrap_or(0);
         let stalls = through + 1 < floor;
         stalls.then(|| format!("the watermark of agent {agent} {stream} stands at {through}, below the floor {floor}"))
     }

@@ -31,6 +31,8 @@ pub struct Edge {
     source: Source,
     rng: Rng,
     connects: u64,
+    /// The broker that it is connected to, or was last.
+    broker: usize,
     /// The credit that the ingester granted on this connection, as it left the ingester.
     granted: u64,
     /// What was granted when the node asked for the rows of the next batch.
@@ -51,6 +53,7 @@ impl Edge {
             rng: split(),
             options,
             connects: 0,
+            broker: 0,
             granted: PAYLOAD_BYTES,
             granted_at_load: PAYLOAD_BYTES,
             hello: None,
@@ -132,7 +135,7 @@ impl World {
         edge.connects = 0;
         edge.hello = None;
         edge.hello_answered = true;
-        self.network.try_connect(party, edge.life, self.now_us, &mut self.agenda);
+        self.network.try_connect((party, 0), edge.life, self.now_us, &mut self.agenda);
         self.note(party, "starts", format!("opening {} at {}", state.opening, state.next).as_bytes());
         self.coverage.count("agent started");
         self.drain_edge(index)
@@ -149,9 +152,10 @@ impl World {
         edge.node.as_ref().map(|node| node.will(edge.connects + 1, now))
     }
 
-    pub(super) fn edge_connected(&mut self, index: usize) -> Check {
+    pub(super) fn edge_connected(&mut self, index: usize, broker: usize) -> Check {
         let edge = &mut self.edges[index];
         edge.connects += 1;
+        edge.broker = broker;
         edge.granted = PAYLOAD_BYTES;
         let connection = edge.connects;
         self.handle_edge(index, EdgeInput::Connected { connection })
@@ -323,9 +327,10 @@ impl World {
             self.coverage.add("batch sent again", u64::from(again));
         }
         let party = Party::Agent(index);
-        let connection = self.network.connection(party).map_or(0, |connection| connection.number);
+        let client = (party, self.edges[index].broker);
+        let connection = self.network.connection(client).map_or(0, |connection| connection.number);
         if self.saboteur.edge_publishes(index, connection, &mut publish)
-            && !self.network.publish(party, &publish, self.now_us, &mut self.agenda)
+            && !self.network.publish(client, &publish, self.now_us, &mut self.agenda)
         {
             self.coverage.count("message thrown away");
         }

@@ -1,22 +1,23 @@
 //! What can break, and when it does.
 
 use super::agenda::Party;
+use super::network::Ways;
 use super::options::{SECOND_US, StoreKind, pick};
 use fogline_protocol::rng::Rng;
 
 /// Something that breaks. Durations are in microseconds; everything is whole again when they end, or when all is healed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing gets to or from this client, and nobody notices before the keep-alive does.
-    CutOff(Party, u64),
+    /// Nothing gets through on these ways, and nobody notices before the keep-alive does.
+    CutOff(Ways, u64),
     /// The end of [`Fault::CutOff`].
-    Rejoin(Party),
-    /// The connection of this client breaks.
+    Rejoin(Ways),
+    /// The connections of this program break.
     Disconnect(Party),
-    /// The broker stops, forgets everything, and is back after this time.
-    BrokerStop(u64),
+    /// This broker stops, forgets everything, and is back after this time.
+    BrokerStop(usize, u64),
     /// The end of [`Fault::BrokerStop`].
-    BrokerStart,
+    BrokerStart(usize),
     /// The program is killed, or the power fails, and it is back after this time.
     Crash(Party, u64),
     /// The disk of this agent's queue has no room.
@@ -37,8 +38,12 @@ pub enum Fault {
     StoreRefuses(u64),
     /// The end of both.
     StoreUp,
-    /// The ingester stops, loses its own state while the points in the database survive, and starts again.
-    LoseState,
+    /// This ingester stops, loses its own state while the points in the database survive, and starts again.
+    LoseState(usize),
+    /// This ingester is stopped in order, and starts again after this time.
+    Leave(usize, u64),
+    /// This program sleeps: what is said to it waits, and so do its timers.
+    Pause(Party, u64),
     /// A wall clock is set by so many microseconds.
     SetClock(Party, i64),
 }
@@ -48,13 +53,18 @@ impl Fault {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::CutOff(..) => "fault: client cut off",
+            Self::CutOff(Ways::BetweenSites, _) => "fault: sites cut off from each other",
+            Self::CutOff(Ways::One(_), _) => "fault: one way cut off",
+            Self::CutOff(Ways::Of(_), _) => "fault: client cut off",
             Self::Rejoin(_) => "end: client cut off",
+            Self::Leave(..) => "fault: ingester stopped in order",
+            Self::Pause(Party::Agent(_), _) => "fault: agent paused",
+            Self::Pause(Party::Cloud(_), _) => "fault: ingester paused",
             Self::Disconnect(_) => "fault: connection broken",
-            Self::BrokerStop(_) => "fault: broker stopped",
-            Self::BrokerStart => "end: broker stopped",
+            Self::BrokerStop(..) => "fault: broker stopped",
+            Self::BrokerStart(_) => "end: broker stopped",
             Self::Crash(Party::Agent(_), _) => "fault: agent crashed",
-            Self::Crash(Party::Cloud, _) => "fault: ingester crashed",
+            Self::Crash(Party::Cloud(_), _) => "fault: ingester crashed",
             Self::DiskFull(..) => "fault: disk full",
             Self::DiskBroken(..) => "fault: disk broken",
             Self::DiskWhole(_) => "end: disk full or broken",
@@ -64,7 +74,7 @@ impl Fault {
             Self::StoreDown(_) => "fault: store down",
             Self::StoreRefuses(_) => "fault: store refuses",
             Self::StoreUp => "end: store down or refusing",
-            Self::LoseState => "fault: state of the ingester lost",
+            Self::LoseState(_) => "fault: state of the ingester lost",
             Self::SetClock(..) => "fault: clock set",
         }
     }
@@ -74,20 +84,22 @@ impl Fault {
 pub type Timed = (u64, Fault);
 
 /// Draws what breaks within `faulty_us`.
-pub(super) fn schedule(agents: usize, store: StoreKind, faulty_us: u64, rng: &mut Rng) -> Vec<Timed> {
-    let mut draw = Draw { rng, agents, faulty_us, faults: Vec::new() };
+pub(super) fn schedule(agents: usize, sites: usize, store: StoreKind, faulty_us: u64, rng: &mut Rng) -> Vec<Timed> {
+    let mut draw = Draw { rng, agents, sites, faulty_us, faults: Vec::new() };
     draw.network();
     draw.crashes();
     draw.storm();
     draw.disks();
     draw.clocks();
     draw.store(store);
+    draw.sites();
     draw.faults
 }
 
 struct Draw<'a> {
     rng: &'a mut Rng,
     agents: usize,
+    sites: usize,
     faulty_us: u64,
     faults: Vec<Timed>,
 }
@@ -106,14 +118,14 @@ impl Draw<'_> {
     }
 
     fn network(&mut self) {
-        self.some(50, 4, |draw| Fault::CutOff(draw.party(), draw.duration()));
+        self.some(50, 4, |draw| Fault::CutOff(Ways::Of(draw.party()), draw.duration()));
         self.some(50, 4, |draw| Fault::Disconnect(draw.party()));
-        self.some(40, 3, |draw| Fault::BrokerStop(draw.duration() / 4));
+        self.some(40, 3, |draw| Fault::BrokerStop(draw.site(), draw.duration() / 4));
     }
 
     fn crashes(&mut self) {
         self.some(50, 4, |draw| Fault::Crash(Party::Agent(draw.agent()), draw.duration() / 4));
-        self.some(60, 4, |draw| Fault::Crash(Party::Cloud, draw.duration() / 4));
+        self.some(60, 4, |draw| Fault::Crash(Party::Cloud(draw.site()), draw.duration() / 4));
     }
 
     /// An agent that starts again and again while nothing is acknowledged: each start leaves a stream behind.
@@ -149,8 +161,23 @@ impl Draw<'_> {
         self.some(15, 1, |draw| Fault::StoreRefuses(draw.duration()));
         // A transactional store holds state and points together: it cannot lose one without the other.
         if kind == StoreKind::Identity {
-            self.some(40, 1, |_| Fault::LoseState);
+            self.some(40, 1, |draw| Fault::LoseState(draw.site()));
         }
+    }
+
+    /// What only two sites can meet, and what one meets too.
+    fn sites(&mut self) {
+        self.some(30, 3, |draw| Fault::Pause(draw.party(), draw.duration()));
+        self.some(30, 2, |draw| Fault::Pause(Party::Cloud(draw.site()), draw.duration()));
+        self.some(30, 2, |draw| Fault::Leave(draw.site(), draw.duration() / 4));
+        if self.sites > 1 {
+            self.some(40, 3, |draw| Fault::CutOff(Ways::One((draw.party(), draw.site())), draw.duration()));
+            self.some(30, 2, |draw| Fault::CutOff(Ways::BetweenSites, draw.duration()));
+        }
+    }
+
+    fn site(&mut self) -> usize {
+        usize::try_from(self.rng.below(self.sites as u64)).unwrap_or(0)
     }
 
     fn agent(&mut self) -> usize {
@@ -158,7 +185,7 @@ impl Draw<'_> {
     }
 
     fn party(&mut self) -> Party {
-        if self.rng.percent(30) { Party::Cloud } else { Party::Agent(self.agent()) }
+        if self.rng.percent(30) { Party::Cloud(self.site()) } else { Party::Agent(self.agent()) }
     }
 
     fn duration(&mut self) -> u64 {

@@ -49,10 +49,10 @@ pub struct StreamBook {
     pub gaps: RangeSet,
     /// The floor of each batch as the agent said it, by the batch's first number.
     pub floors: BTreeMap<Seq, Seq>,
-    /// The highest floor that was delivered to the ingester: the watermark has to follow it.
-    pub floor: Seq,
-    /// The saved progress.
-    pub saved: Progress,
+    /// The highest floor that was delivered to the ingester of a site since it took over: the watermark has to follow it.
+    pub floor: BTreeMap<usize, Seq>,
+    /// The saved progress, in each state.
+    pub saved: BTreeMap<usize, Progress>,
     /// The highest watermark that was acknowledged.
     pub acknowledged: Seq,
 }

@@ -37,7 +37,8 @@ type WindowKey = (Name, Wall);
 #[derive(Debug, Default)]
 pub struct Limits {
     windows: BTreeMap<WindowKey, BTreeMap<Serial, Met>>,
-    newest: BTreeMap<(AgentId, String), (Term, Seq)>,
+    /// In each state.
+    newest: BTreeMap<(usize, AgentId, String), (Term, Seq)>,
     applied: BTreeMap<(usize, String), (Term, Seq)>,
     /// What the agents applied: an ingester without memory may use an order again, for something else.
     in_force: BTreeMap<(AgentId, String, Term, Seq), Vec<serde_json::Value>>,
@@ -61,10 +62,22 @@ impl Limits {
         self.unsteady = true;
     }
 
-    /// The ingester's state was lost, and the newest decisions with it.
-    pub fn state_lost(&mut self) {
-        self.newest.clear();
+    /// An ingester's state was lost, and the newest decisions with it.
+    pub fn state_lost(&mut self, state: usize) {
+        self.newest.retain(|(of, ..), _| *of != state);
         self.unsteady = true;
+    }
+
+    /// Another ingester took over: by its clock other readings are on time, and it may not know them all.
+    pub fn handed_over(&mut self) {
+        self.unsteady = true;
+    }
+
+    /// An ingester was told of a decision by the one that leads.
+    pub fn adopted(&mut self, record: &DecisionRecord, state: usize) {
+        let decision = &record.decision;
+        let order = (decision.term.clone(), decision.seq);
+        self.newest.insert((state, record.agent.clone(), decision.key.clone()), order);
     }
 
     /// A reading was handed to the ingester, whose clock shows `now`.
@@ -96,10 +109,10 @@ impl Limits {
     /// # Errors
     /// It is new and not newer than the one before, or rests on other readings than those that were on time; or it is said to
     /// be applied, and never was.
-    pub fn recorded(&mut self, record: &DecisionRecord, coverage: &mut Coverage) -> Check {
+    pub fn recorded(&mut self, record: &DecisionRecord, state: usize, coverage: &mut Coverage) -> Check {
         let decision = &record.decision;
         let order = (decision.term.clone(), decision.seq);
-        let newest = self.newest.entry((record.agent.clone(), decision.key.clone()));
+        let newest = self.newest.entry((state, record.agent.clone(), decision.key.clone()));
         let before = newest.or_insert_with(|| (Term { counter: 0, ingester: order.0.ingester.clone() }, 0));
         match record.fate {
             Fate::Outstanding => {}
@@ -126,8 +139,8 @@ impl Limits {
     ///
     /// # Errors
     /// It is not recorded: after a crash nobody would know of it.
-    pub fn sent(&self, agent: &AgentId, decision: &Decision) -> Check {
-        let recorded = self.newest.get(&(agent.clone(), decision.key.clone()));
+    pub fn sent(&self, agent: &AgentId, decision: &Decision, state: usize) -> Check {
+        let recorded = self.newest.get(&(state, agent.clone(), decision.key.clone()));
         let known = recorded.is_some_and(|(term, seq)| (&decision.term, decision.seq) <= (term, *seq));
         require(known, || format!("UNRECORDED: {agent} is sent {:?} before it is recorded", decision.order()))
     }

@@ -1,10 +1,10 @@
-//! MQTT as it is: QoS 1 to a broker that keeps everything in memory.
+//! MQTT as it is: QoS 1 to brokers that keep everything in memory.
 //!
 //! Messages are lost, doubled, delayed and overtake each other; a message under way survives neither the broker's nor
 //! its subscriber's connection; a client that is cut off learns of it from its keep-alive; the broker publishes last
 //! wills, sometimes after the client is back.
 
-use super::agenda::{Agenda, Connection, Event, Party};
+use super::agenda::{Agenda, Client, Connection, Event, Party};
 use super::options::NetworkOptions;
 use fogline_protocol::ids::AgentId;
 use fogline_protocol::node::Publish;
@@ -20,79 +20,136 @@ const CONNECT_US_MAX: u64 = 1_500_000;
 const WILL_US_MAX: u64 = 2_500_000;
 
 #[derive(Debug, Default)]
-struct Client {
+struct Way {
     connection: Option<Connection>,
     will: Option<Publish>,
     cut_off: bool,
+    /// The ingester wants to hear agents.
+    listens: bool,
 }
 
-/// The broker, and the ways to it.
+/// Ways between programs and brokers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ways {
+    /// All of one program.
+    Of(Party),
+    /// One way.
+    One(Client),
+    /// Those of each ingester to the broker of the other site.
+    BetweenSites,
+}
+
+impl Ways {
+    const fn contain(self, client: Client) -> bool {
+        match (self, client) {
+            (Self::Of(Party::Agent(this)), (Party::Agent(party), _)) => this == party,
+            (Self::Of(Party::Cloud(this)), (Party::Cloud(party), _)) => this == party,
+            (Self::One((Party::Agent(this), at)), (Party::Agent(party), broker)) => this == party && at == broker,
+            (Self::One((Party::Cloud(this), at)), (Party::Cloud(party), broker)) => this == party && at == broker,
+            (Self::Of(_) | Self::One(_), _) => false,
+            (Self::BetweenSites, (Party::Agent(_), _)) => false,
+            (Self::BetweenSites, (Party::Cloud(index), broker)) => index != broker,
+        }
+    }
+}
+
+/// A broker: how often it was started, and what it remembers.
+#[derive(Debug)]
+struct Broker {
+    life: u64,
+    up: bool,
+    retained: BTreeMap<String, Publish>,
+}
+
+/// The brokers, and the ways to them.
 #[derive(Debug)]
 pub struct Network {
     options: NetworkOptions,
     rng: Rng,
     /// Who reads what is said to which agent.
     agents: BTreeMap<AgentId, usize>,
-    clients: BTreeMap<Party, Client>,
-    retained: BTreeMap<String, Publish>,
+    ways: BTreeMap<Client, Way>,
     connects: u64,
-    broker: u64,
-    broker_up: bool,
+    brokers: Vec<Broker>,
 }
 
 impl Network {
-    /// A network of these agents and one ingester, nobody connected.
+    /// A network of these agents and so many sites, nobody connected.
     #[must_use]
-    pub fn new(options: NetworkOptions, agents: &[AgentId], rng: Rng) -> Self {
+    pub fn new(options: NetworkOptions, agents: &[AgentId], sites: usize, rng: Rng) -> Self {
         let numbered = agents.iter().cloned().enumerate().map(|(index, id)| (id, index));
-        let parties = (0..agents.len()).map(Party::Agent).chain([Party::Cloud]);
+        let parties = (0..agents.len()).map(Party::Agent).chain((0..sites).map(Party::Cloud));
+        let clients = parties.flat_map(|party| (0..sites).map(move |broker| (party, broker)));
+        let broker = || Broker { life: 1, up: true, retained: BTreeMap::new() };
         Self {
             options,
             rng,
             agents: numbered.collect(),
-            clients: parties.map(|party| (party, Client::default())).collect(),
-            retained: BTreeMap::new(),
+            ways: clients.map(|client| (client, Way::default())).collect(),
             connects: 0,
-            broker: 1,
-            broker_up: true,
+            brokers: (0..sites).map(|_| broker()).collect(),
         }
     }
 
-    /// The connection of `party`, as the client sees it.
+    /// The connection of `client`, as it sees it.
     #[must_use]
-    pub fn connection(&self, party: Party) -> Option<Connection> {
-        self.clients.get(&party).and_then(|client| client.connection)
+    pub fn connection(&self, client: Client) -> Option<Connection> {
+        self.ways.get(&client).and_then(|way| way.connection)
     }
 
-    /// The client of `party` begins to connect.
-    pub fn try_connect(&mut self, party: Party, life: u64, now_us: u64, agenda: &mut Agenda) {
+    /// The connections of `party`.
+    pub fn connections(&self, party: Party) -> impl Iterator<Item = Connection> + '_ {
+        self.ways_of(party).filter_map(|(_, way)| way.connection)
+    }
+
+    fn ways_of(&self, party: Party) -> impl Iterator<Item = (&Client, &Way)> {
+        self.ways.range((party, 0)..=(party, usize::MAX))
+    }
+
+    /// `client` begins to connect.
+    pub fn try_connect(&mut self, client: Client, life: u64, now_us: u64, agenda: &mut Agenda) {
         let delay_us = 10_000 + self.rng.below(CONNECT_US_MAX);
-        agenda.at(now_us + delay_us, Event::Attempt(party, life));
+        agenda.at(now_us + delay_us, Event::Attempt(client, life));
     }
 
     /// The attempt comes to its end: true when the client is connected and subscribed.
-    pub fn connect(&mut self, party: Party, will: Option<Publish>, now_us: u64, agenda: &mut Agenda) -> bool {
-        let broker = self.broker;
-        let Some(client) = self.clients.get_mut(&party).filter(|client| self.broker_up && !client.cut_off) else {
-            return false;
-        };
+    pub fn connect(&mut self, client: Client, will: Option<Publish>, now_us: u64, agenda: &mut Agenda) -> bool {
+        let broker = &self.brokers[client.1];
+        let Some(way) = self.ways.get_mut(&client).filter(|way| broker.up && !way.cut_off) else { return false };
         self.connects += 1;
-        let connection = Connection { client: party, number: self.connects, broker };
-        client.connection = Some(connection);
-        client.will = will;
-        let retained: Vec<Publish> = self.retained.values().cloned().collect();
-        for publish in retained {
-            if self.reads(party, &publish) {
-                self.carry(now_us, |delivered| Event::Deliver(connection, delivered), &publish, agenda);
-            }
-        }
+        let connection = Connection { client, number: self.connects, broker_life: broker.life };
+        way.connection = Some(connection);
+        way.will = will;
+        let retained: Vec<Publish> = broker.retained.values().cloned().collect();
+        self.deliver_retained(connection, retained, now_us, agenda);
         true
     }
 
-    /// `party` publishes: false when it is not connected and the message is thrown away.
-    pub fn publish(&mut self, party: Party, publish: &Publish, now_us: u64, agenda: &mut Agenda) -> bool {
-        let Some(connection) = self.connection(party) else { return false };
-        if !self.is_cut_off(party) {
+    fn deliver_retained(&mut self, to: Connection, retained: Vec<Publish>, now_us: u64, agenda: &mut Agenda) {
+        for publish in retained {
+            if self.reads(to.client, &publish) {
+                self.carry(now_us, |delivered| Event::Deliver(to, delivered), &publish, agenda);
+            }
+        }
+    }
+
+    /// An ingester wants to hear agents from now on, or not any more.
+    pub fn listen(&mut self, party: Party, listens: bool, now_us: u64, agenda: &mut Agenda) {
+        let clients: Vec<Client> = self.ways_of(party).map(|(client, _)| *client).collect();
+        for client in clients {
+            let Some(way) = self.ways.get_mut(&client) else { continue };
+            way.listens = listens;
+            if let Some(connection) = way.connection.filter(|_| listens) {
+                let retained: Vec<Publish> = self.brokers[client.1].retained.values().cloned().collect();
+                self.deliver_retained(connection, retained, now_us, agenda);
+            }
+        }
+    }
+
+    /// `client` publishes: false when it is not connected and the message is thrown away.
+    pub fn publish(&mut self, client: Client, publish: &Publish, now_us: u64, agenda: &mut Agenda) -> bool {
+        let Some(connection) = self.connection(client) else { return false };
+        if !self.is_cut_off(client) {
             self.carry(now_us, |arriving| Event::AtBroker(connection, arriving), publish, agenda);
         }
         true
@@ -100,15 +157,18 @@ impl Network {
 
     /// A message reaches the broker, which passes it on: true unless the broker was restarted meanwhile.
     pub fn route(&mut self, from: Connection, publish: &Publish, now_us: u64, agenda: &mut Agenda) -> bool {
-        if !self.broker_up || from.broker != self.broker {
+        let at = from.client.1;
+        let broker = &mut self.brokers[at];
+        if !broker.up || from.broker_life != broker.life {
             return false;
         }
         if publish.retain {
-            self.retained.insert(publish.topic.clone(), publish.clone());
+            broker.retained.insert(publish.topic.clone(), publish.clone());
         }
-        let connections: Vec<Connection> = self.clients.values().filter_map(|client| client.connection).collect();
-        for to in connections {
-            if to.broker == self.broker && self.reads(to.client, publish) && !self.is_cut_off(to.client) {
+        let life = broker.life;
+        let connections: Vec<Connection> = self.ways.values().filter_map(|way| way.connection).collect();
+        for to in connections.into_iter().filter(|to| to.client.1 == at && to.broker_life == life) {
+            if self.reads(to.client, publish) && !self.is_cut_off(to.client) {
                 self.carry(now_us, |delivered| Event::Deliver(to, delivered), publish, agenda);
             }
         }
@@ -118,8 +178,9 @@ impl Network {
     /// True when a message that was sent over `connection` still gets through.
     #[must_use]
     pub fn delivers(&self, connection: Connection) -> bool {
+        let broker = &self.brokers[connection.client.1];
         let current = self.connection(connection.client) == Some(connection);
-        current && connection.broker == self.broker && self.broker_up && !self.is_cut_off(connection.client)
+        current && connection.broker_life == broker.life && broker.up && !self.is_cut_off(connection.client)
     }
 
     /// A client looks after its connection: true when it finds it dead, and drops it.
@@ -132,47 +193,56 @@ impl Network {
         dead
     }
 
-    /// The connection of `party` ends without a word; the broker publishes the last will. False when there was none.
-    pub fn disconnect(&mut self, party: Party, now_us: u64, agenda: &mut Agenda) -> bool {
-        let Some(client) = self.clients.get_mut(&party) else { return false };
-        let Some(connection) = client.connection.take() else { return false };
-        if let Some(will) = client.will.take() {
+    /// The connection of `client` ends without a word; the broker publishes the last will. False when there was none.
+    pub fn disconnect(&mut self, client: Client, now_us: u64, agenda: &mut Agenda) -> bool {
+        let Some(way) = self.ways.get_mut(&client) else { return false };
+        let Some(connection) = way.connection.take() else { return false };
+        if let Some(will) = way.will.take() {
             let delay_us = self.rng.below(WILL_US_MAX);
             agenda.at(now_us + delay_us, Event::AtBroker(connection, will));
         }
         true
     }
 
-    /// Nothing gets to or from `party` until [`Network::rejoin`].
-    pub fn cut_off(&mut self, party: Party, now_us: u64, agenda: &mut Agenda) {
-        if let Some(client) = self.clients.get_mut(&party) {
-            client.cut_off = true;
-            if let Some(connection) = client.connection {
+    /// All connections of `party` end without a word: those that did.
+    pub fn disconnect_all(&mut self, party: Party, now_us: u64, agenda: &mut Agenda) -> Vec<Client> {
+        let clients: Vec<Client> = self.connections(party).map(|connection| connection.client).collect();
+        for client in &clients {
+            self.disconnect(*client, now_us, agenda);
+        }
+        clients
+    }
+
+    /// Nothing gets to or from these ways until [`Network::rejoin`].
+    pub fn cut_off(&mut self, ways: Ways, now_us: u64, agenda: &mut Agenda) {
+        for (_, way) in self.ways.iter_mut().filter(|(client, _)| ways.contain(**client)) {
+            way.cut_off = true;
+            if let Some(connection) = way.connection {
                 agenda.at(now_us + KEEP_ALIVE_US, Event::KeepAlive(connection));
             }
         }
     }
 
     /// The end of [`Network::cut_off`].
-    pub fn rejoin(&mut self, party: Party) {
-        if let Some(client) = self.clients.get_mut(&party) {
-            client.cut_off = false;
-        }
+    pub fn rejoin(&mut self, ways: Ways) {
+        let ways = self.ways.iter_mut().filter(|(client, _)| ways.contain(**client));
+        ways.for_each(|(_, way)| way.cut_off = false);
     }
 
-    /// The broker stops and forgets everything. Its clients notice soon.
-    pub fn stop_broker(&mut self, now_us: u64, agenda: &mut Agenda) {
-        self.broker += 1;
-        self.broker_up = false;
-        self.retained.clear();
-        for connection in self.clients.values().filter_map(|client| client.connection) {
+    /// A broker stops and forgets everything. Its clients notice soon.
+    pub fn stop_broker(&mut self, at: usize, now_us: u64, agenda: &mut Agenda) {
+        let broker = &mut self.brokers[at];
+        broker.life += 1;
+        broker.up = false;
+        broker.retained.clear();
+        for connection in self.ways.values().filter_map(|way| way.connection).filter(|to| to.client.1 == at) {
             agenda.at(now_us + self.rng.below(KEEP_ALIVE_US), Event::KeepAlive(connection));
         }
     }
 
     /// The broker is back.
-    pub const fn start_broker(&mut self) {
-        self.broker_up = true;
+    pub fn start_broker(&mut self, at: usize) {
+        self.brokers[at].up = true;
     }
 
     /// From now on nothing is lost or doubled, and nobody is cut off.
@@ -180,18 +250,19 @@ impl Network {
         self.options.loss = 0;
         self.options.duplication = 0;
         self.options.delay_us = self.options.delay_us.min(50_000);
-        self.broker_up = true;
-        self.clients.values_mut().for_each(|client| client.cut_off = false);
+        self.brokers.iter_mut().for_each(|broker| broker.up = true);
+        self.ways.values_mut().for_each(|way| way.cut_off = false);
     }
 
-    fn is_cut_off(&self, party: Party) -> bool {
-        self.clients.get(&party).is_none_or(|client| client.cut_off)
+    fn is_cut_off(&self, client: Client) -> bool {
+        self.ways.get(&client).is_none_or(|way| way.cut_off)
     }
 
-    /// True when `party` has subscribed to the topic of `publish`.
-    fn reads(&self, party: Party, publish: &Publish) -> bool {
-        match (party, Topic::parse(&publish.topic)) {
-            (Party::Cloud, Ok(Topic::Up(..))) => true,
+    /// True when `client` has subscribed to the topic of `publish`.
+    fn reads(&self, client: Client, publish: &Publish) -> bool {
+        match (client.0, Topic::parse(&publish.topic)) {
+            (Party::Cloud(_), Ok(Topic::Up(..))) => self.ways.get(&client).is_some_and(|way| way.listens),
+            (Party::Cloud(_), Ok(Topic::Ingest(..))) => true,
             (Party::Agent(index), Ok(Topic::Down(id, _))) => self.agents.get(&id) == Some(&index),
             _ => false,
         }

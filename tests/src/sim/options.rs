@@ -83,6 +83,8 @@ pub struct ClockOptions {
 pub struct Options {
     /// The agents.
     pub agents: Vec<AgentOptions>,
+    /// How many sites there are: a broker and an ingester each.
+    pub sites: usize,
     /// The network.
     pub network: NetworkOptions,
     /// The longest time of one command of a queue's disk.
@@ -112,7 +114,8 @@ impl Options {
         let agents = draw_agents(rng);
         let faulty_us = (15 + rng.below(30)) * SECOND_US;
         let store = draw_store(rng);
-        let parties = (0..agents.len()).map(Party::Agent).chain([Party::Cloud]);
+        let sites = *pick(rng, &[1, 2]);
+        let parties = (0..agents.len()).map(Party::Agent).chain((0..sites).map(Party::Cloud));
         let clocks = parties.map(|party| draw_clock(party, rng)).collect();
         let tight = rng.percent(40);
         Self {
@@ -123,8 +126,9 @@ impl Options {
             credit_bytes: if tight { 200 * 1024 } else { 6 * 1024 * 1024 },
             memory_bytes: if tight { *pick(rng, &[120 * 1024, 256 * 1024]) } else { 32 * 1024 * 1024 },
             ttl_ms: *pick(rng, &[8_000, 60_000]),
-            schedule: schedule(agents.len(), store.kind, faulty_us, rng),
+            schedule: schedule(agents.len(), sites, store.kind, faulty_us, rng),
             agents,
+            sites,
             store,
             faulty_us,
             healthy_us: if rng.percent(25) { 30 * SECOND_US } else { 0 },
@@ -192,7 +196,7 @@ fn draw_clock(party: Party, rng: &mut Rng) -> ClockOptions {
     let distance = *pick(rng, &[0, 0, 40_000, 3_000_000, 90_000_000]);
     let offset_us = if rng.percent(50) { distance } else { -distance };
     // A device without a battery for its clock starts in 1970.
-    let unset = party != Party::Cloud && rng.percent(4);
+    let unset = matches!(party, Party::Agent(_)) && rng.percent(4);
     let offset_us = if unset { -EPOCH_US } else { offset_us };
     ClockOptions { party, rate: *pick(rng, &[1_000_000, 1_000_100, 999_900, 1_002_000, 998_000]), offset_us }
 }

@@ -1,7 +1,7 @@
 //! A store that is slow, fails, and takes the write and loses the reply.
 //!
 //! Of the two kinds, the transactional one does a commit as a whole and knows by `(run, id)` that it was done; the other
-//! writes points first, each one by its identity, and then the state.
+//! writes points first, each one by its identity, and then the state: its ingesters have a state each.
 
 use super::agenda::{Agenda, Event};
 use super::bugs::Bug;
@@ -13,11 +13,12 @@ use super::options::{StoreKind, StoreOptions};
 use fogline_protocol::ids::{AgentId, StreamId};
 use fogline_protocol::rng::Rng;
 use fogline_protocol::store::{
-    Commit, CommitReport, DecisionRecord, Fate, Fold, Progress, Recovered, StoreAnswer, StoreCommand, StoreFault,
+    AgentStatus, Commit, CommitReport, DecisionRecord, Fate, Fold, Progress, Recovered, StoreAnswer, StoreCommand,
+    StoreFault, TakeOver,
 };
 use fogline_protocol::time::Wall;
 use fogline_protocol::window::{Aggregate, DECISION_WIDTH_S, Scope, window_start};
-use fogline_protocol::wire::{Outcome, Status};
+use fogline_protocol::wire::Outcome;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,17 +27,25 @@ use std::time::Duration;
 const OPEN_FOR: Duration = Duration::from_secs(5);
 
 /// What a stored aggregate is of: the scope, the use case, the field, the window's length and its beginning.
-type FoldKey = (Scope, &'static str, &'static str, u32, Wall);
+pub(super) type FoldKey = (Scope, &'static str, &'static str, u32, Wall);
 
 /// What an ingester keeps beside the points.
 #[derive(Debug, Default)]
-struct State {
+pub(super) struct State {
     term: u64,
-    last_commit: Option<(u64, u64)>,
-    progress: BTreeMap<(AgentId, StreamId), Progress>,
-    decisions: BTreeMap<(AgentId, String), DecisionRecord>,
-    statuses: BTreeMap<AgentId, Status>,
-    folds: BTreeMap<FoldKey, Aggregate>,
+    /// The run that leads, and the last of its commits.
+    last_commit: (u64, u64),
+    pub(super) progress: BTreeMap<(AgentId, StreamId), Progress>,
+    pub(super) decisions: BTreeMap<(AgentId, String), DecisionRecord>,
+    pub(super) statuses: BTreeMap<AgentId, AgentStatus>,
+    pub(super) folds: BTreeMap<FoldKey, Aggregate>,
+}
+
+/// What an ingester has asked its store for.
+#[derive(Debug, Default)]
+struct Desk {
+    queue: VecDeque<StoreCommand>,
+    steps: VecDeque<Step>,
 }
 
 /// What is left to do of the command at the head of the queue.
@@ -52,16 +61,15 @@ enum Step {
 /// What makes a point in a database that knows no numbers.
 type Identity = (AgentId, String, String, i64);
 
-/// The store of the one ingester.
+/// The store of all ingesters.
 #[derive(Debug)]
 pub struct SimStore {
     options: StoreOptions,
     rng: Rng,
     bug: Option<Bug>,
-    state: State,
+    pub(super) states: Vec<State>,
     points: BTreeMap<Identity, Place>,
-    queue: VecDeque<StoreCommand>,
-    steps: VecDeque<Step>,
+    desks: Vec<Desk>,
     trouble: Option<StoreFault>,
     state_was_lost: bool,
 }
@@ -79,28 +87,36 @@ pub struct Books<'a> {
 impl SimStore {
     /// An empty store.
     #[must_use]
-    pub fn new(options: StoreOptions, bug: Option<Bug>, rng: Rng) -> Self {
+    pub fn new(options: StoreOptions, sites: usize, bug: Option<Bug>, rng: Rng) -> Self {
         Self {
             options,
             rng,
             bug,
-            state: State::default(),
+            states: (0..sites).map(|_| State::default()).collect(),
             state_was_lost: false,
             points: BTreeMap::new(),
-            queue: VecDeque::new(),
-            steps: VecDeque::new(),
+            desks: (0..sites).map(|_| Desk::default()).collect(),
             trouble: None,
         }
     }
 
-    /// What an ingester finds when it starts at `now`.
+    /// Which state an ingester works on: of a transactional store there is one, beside its points.
     #[must_use]
-    pub fn recover(&self, now: Wall) -> Recovered {
-        let newest = self.state.decisions.values().filter(|record| {
+    pub const fn state_of(&self, site: usize) -> usize {
+        match self.options.kind {
+            StoreKind::Transactional => 0,
+            StoreKind::Identity => site,
+        }
+    }
+
+    /// What an ingester finds that takes over at `now`.
+    fn recover(&self, site: usize, now: Wall) -> Recovered {
+        let state = &self.states[self.state_of(site)];
+        let newest = state.decisions.values().filter(|record| {
             let ends = record.decided + Duration::from_millis(record.decision.ttl_ms);
             record.fate == Fate::Outstanding || ends > now
         });
-        let open = self.state.folds.iter().filter(|((_, _, _, width_s, start), _)| {
+        let open = state.folds.iter().filter(|((_, _, _, width_s, start), _)| {
             *width_s == DECISION_WIDTH_S && *start + Duration::from_secs(u64::from(*width_s)) + OPEN_FOR > now
         });
         let fold = |((scope, kind, field, width_s, start), aggregate): (&FoldKey, &Aggregate)| Fold {
@@ -111,21 +127,18 @@ impl SimStore {
             start: *start,
             aggregate: *aggregate,
         };
-        Recovered {
-            term: self.state.term,
-            decisions: newest.cloned().collect(),
-            open_windows: open.map(fold).collect(),
-        }
+        Recovered { term: state.term, decisions: newest.cloned().collect(), open_windows: open.map(fold).collect() }
     }
 
     /// A decision or a status that has not come to rest.
     #[must_use]
-    pub fn unsettled(&self) -> Option<String> {
+    pub fn unsettled(&self, site: usize) -> Option<String> {
+        let state = &self.states[self.state_of(site)];
         let outstanding =
             |record: &&DecisionRecord| !matches!(record.fate, Fate::Acknowledged(Outcome::Applied) | Fate::Expired);
-        let decision = self.state.decisions.values().find(outstanding);
+        let decision = state.decisions.values().find(outstanding);
         let decision = decision.map(|r| format!("the newest limit of {} is {:?}: {:?}", r.agent, r.fate, r.decision));
-        let offline = || self.state.statuses.iter().find(|(_, status)| !status.online);
+        let offline = || state.statuses.iter().find(|(_, known)| !known.status.online);
         decision.or_else(|| offline().map(|(agent, status)| format!("{agent} is shown as offline: {status:?}")))
     }
 
@@ -142,23 +155,23 @@ impl SimStore {
         self.options.delay_us = self.options.delay_us.min(50_000);
     }
 
-    /// The ingester's own state is lost; the points survive in the database.
-    pub fn lose_state(&mut self, books: &mut Books<'_>) {
-        self.state = State::default();
+    /// An ingester's own state is lost; the points survive in the database.
+    pub fn lose_state(&mut self, site: usize, books: &mut Books<'_>) {
+        let state = self.state_of(site);
+        self.states[state] = State::default();
         self.state_was_lost = true;
-        books.ledger.state_lost();
-        books.limits.state_lost();
+        books.ledger.state_lost(state);
+        books.limits.state_lost(state);
     }
 
     /// The ingester died: what it had asked for is forgotten, but a request that is under way to the database arrives.
     ///
     /// # Errors
     /// That write breaks a promise.
-    pub fn abandon(&mut self, books: &mut Books<'_>) -> Check {
-        let head = self.queue.pop_front();
-        let step = self.steps.front().copied();
-        self.queue.clear();
-        self.steps.clear();
+    pub fn abandon(&mut self, site: usize, books: &mut Books<'_>) -> Check {
+        let mut desk = std::mem::take(&mut self.desks[site]);
+        let head = desk.queue.pop_front();
+        let step = desk.steps.front().copied();
         match head {
             Some(StoreCommand::Commit(commit)) if step == Some(Step::Points) && self.rng.percent(50) => {
                 self.write_points(&commit, books)
@@ -168,10 +181,11 @@ impl SimStore {
     }
 
     /// Takes a command.
-    pub fn ask(&mut self, command: StoreCommand, now_us: u64, life: u64, agenda: &mut Agenda) {
-        self.queue.push_back(command);
-        if self.steps.is_empty() {
-            self.plan(now_us, life, agenda);
+    pub fn ask(&mut self, site: usize, command: StoreCommand, now_us: u64, life: u64, agenda: &mut Agenda) {
+        let desk = &mut self.desks[site];
+        desk.queue.push_back(command);
+        if desk.steps.is_empty() {
+            self.plan(site, now_us, life, agenda);
         }
     }
 
@@ -181,33 +195,45 @@ impl SimStore {
     /// The step breaks a promise.
     pub fn step(
         &mut self,
-        now_us: u64,
+        site: usize,
+        (now_us, wall): (u64, Wall),
         life: u64,
         agenda: &mut Agenda,
         books: &mut Books<'_>,
     ) -> Result<Option<StoreAnswer>, super::checks::Violation> {
-        let (Some(step), Some(command)) = (self.steps.pop_front(), self.queue.front().cloned()) else {
+        let desk = &mut self.desks[site];
+        let (Some(step), Some(command)) = (desk.steps.pop_front(), desk.queue.front().cloned()) else {
             return Ok(None);
         };
-        if let StoreCommand::Commit(commit) = &command {
-            match step {
-                Step::Points => self.write_points(commit, books)?,
-                Step::State => self.save_state(commit, books)?,
-                Step::Transaction => self.transact(commit, books)?,
-                Step::Answer(_) => {}
-            }
+        let state = self.state_of(site);
+        match (&command, step) {
+            (StoreCommand::Commit(commit), Step::Points) => self.write_points(commit, books)?,
+            (StoreCommand::Commit(commit), Step::State) => self.save_state(state, commit, books)?,
+            (StoreCommand::Commit(commit), Step::Transaction) => self.transact(state, commit, books)?,
+            (StoreCommand::TakeOver(take), Step::Transaction) => self.take_over(state, *take),
+            (StoreCommand::Adopt(rows), Step::Transaction) => self.adopt(state, rows, books)?,
+            _ => {}
         }
         let answer = match step {
-            Step::Answer(success) => Some(self.answer(&command, success, books)),
+            Step::Answer(success) => Some(self.answer(site, &command, wall, success, books)),
             Step::Points | Step::State | Step::Transaction => None,
         };
-        if self.steps.is_empty() {
-            self.queue.pop_front();
-            self.plan(now_us, life, agenda);
+        if self.desks[site].steps.is_empty() {
+            self.desks[site].queue.pop_front();
+            self.plan(site, now_us, life, agenda);
         } else {
-            self.schedule(now_us, life, agenda);
+            self.schedule(site, now_us, life, agenda);
         }
         Ok(answer)
+    }
+
+    /// A run takes the lead; begun twice it still has its numbers.
+    fn take_over(&mut self, state: usize, take: TakeOver) {
+        let state = &mut self.states[state];
+        if state.last_commit.0 != take.run {
+            state.last_commit = (take.run, 0);
+            state.term = state.term.max(take.above) + 1;
+        }
     }
 
     /// Writes a batch that was written before: what an ingester without memory would do.
@@ -224,7 +250,9 @@ impl SimStore {
     ///
     /// # Errors
     /// A window holds another number of readings.
-    pub fn averages_are_complete(&self, ledger: &Ledger) -> Check {
+    pub fn averages_are_complete(&self, site: usize, ledger: &Ledger) -> Check {
+        // A follower may lack the averages of what its leader did last.
+        let shared = self.states.len() == 1 || self.options.kind == StoreKind::Transactional;
         if self.state_was_lost {
             return Ok(());
         }
@@ -233,16 +261,19 @@ impl SimStore {
             let written = book.rows.iter().filter(|(seq, _)| book.stored.contains(**seq) || book.dead.contains(**seq));
             for (seq, row) in written.filter(|(_, row)| row.speed_kmh.is_some()) {
                 let (least, most) = counts.entry((*agent, window_start(row.ts, DECISION_WIDTH_S))).or_default();
-                *least += u64::from(!book.gaps.contains(*seq) && !book.perished.contains(*seq));
+                *least += u64::from(shared && !book.gaps.contains(*seq) && !book.perished.contains(*seq));
                 *most += 1;
             }
         }
-        let speeds = self.state.folds.iter().filter_map(|((scope, _, field, width_s, start), values)| match scope {
-            Scope::Agent(id) if *field == "speed_kmh" && *width_s == DECISION_WIDTH_S => {
-                Some(((ledger.agent(id), *start), values.n))
-            }
-            Scope::Agent(_) | Scope::Region(_) => None,
-        });
+        let speeds =
+            self.states[self.state_of(site)].folds.iter().filter_map(|((scope, _, field, width_s, start), values)| {
+                match scope {
+                    Scope::Agent(id) if *field == "speed_kmh" && *width_s == DECISION_WIDTH_S => {
+                        Some(((ledger.agent(id), *start), values.n))
+                    }
+                    Scope::Agent(_) | Scope::Region(_) => None,
+                }
+            });
         let averaged: BTreeMap<(usize, Wall), u64> = speeds.collect();
         let unwritten = averaged.keys().find(|window| !counts.contains_key(window));
         require(unwritten.is_none(), || format!("MISCOUNTED: nothing was stored for {unwritten:?}"))?;
@@ -255,13 +286,15 @@ impl SimStore {
         Ok(())
     }
 
-    fn plan(&mut self, now_us: u64, life: u64, agenda: &mut Agenda) {
-        let Some(command) = self.queue.front() else { return };
+    fn plan(&mut self, site: usize, now_us: u64, life: u64, agenda: &mut Agenda) {
+        let Some(command) = self.desks[site].queue.front() else { return };
         let works = self.trouble.is_none() && !self.rng.percent(self.options.failure);
         let heard = !self.rng.percent(self.options.lost_reply);
         let halfway = self.rng.percent(50);
+        let writes = matches!(command, StoreCommand::TakeOver(_) | StoreCommand::Adopt(_));
         let commits = matches!(command, StoreCommand::Commit(_));
         let steps: &[Step] = match (self.options.kind, self.bug) {
+            _ if writes && works => &[Step::Transaction, Step::Answer(heard)],
             _ if !commits => &[Step::Answer(works)],
             (_, Some(Bug::AcknowledgeBeforeWrite)) if works => &[Step::Answer(true), Step::Points, Step::State],
             (_, Some(Bug::AcknowledgeBeforeWrite)) => &[Step::Answer(true)],
@@ -272,16 +305,24 @@ impl SimStore {
             (StoreKind::Identity, _) if halfway => &[Step::Points, Step::Answer(false)],
             _ => &[Step::Answer(false)],
         };
-        self.steps.extend(steps);
-        self.schedule(now_us, life, agenda);
+        self.desks[site].steps.extend(steps);
+        self.schedule(site, now_us, life, agenda);
     }
 
-    fn schedule(&mut self, now_us: u64, life: u64, agenda: &mut Agenda) {
+    fn schedule(&mut self, site: usize, now_us: u64, life: u64, agenda: &mut Agenda) {
         let delay_us = 50 + self.rng.below(self.options.delay_us);
-        agenda.at(now_us + delay_us, Event::Store(life));
+        agenda.at(now_us + delay_us, Event::Store(site, life));
     }
 
-    fn answer(&self, command: &StoreCommand, success: bool, books: &mut Books<'_>) -> StoreAnswer {
+    fn answer(
+        &self,
+        site: usize,
+        command: &StoreCommand,
+        wall: Wall,
+        success: bool,
+        books: &mut Books<'_>,
+    ) -> StoreAnswer {
+        let state = &self.states[self.state_of(site)];
         let fault = || self.trouble.clone().unwrap_or_else(|| StoreFault::Transient("no answer".to_owned()));
         if !success {
             books.coverage.count("store failed");
@@ -289,10 +330,25 @@ impl SimStore {
         match command {
             StoreCommand::Commit(commit) => {
                 let counts = self.report(commit, books.ledger);
-                StoreAnswer::Committed(commit.id, if success { Ok(counts) } else { Err(fault()) })
+                let deposed = state.last_commit.0 != commit.run;
+                if deposed && success {
+                    books.coverage.count("leader deposed by the store");
+                }
+                let done = if deposed { Err(StoreFault::Deposed) } else { Ok(counts) };
+                StoreAnswer::Committed(commit.id, if success { done } else { Err(fault()) })
             }
+            StoreCommand::TakeOver(take) => {
+                // Perhaps another one has taken over since.
+                let ours = state.last_commit.0 == take.run;
+                let recovered = if ours { Ok(self.recover(site, wall)) } else { Err(StoreFault::Deposed) };
+                StoreAnswer::TakenOver(take.run, if success { recovered } else { Err(fault()) })
+            }
+            StoreCommand::Export(export) => {
+                StoreAnswer::Exported(if success { Ok(state.export(export)) } else { Err(fault()) })
+            }
+            StoreCommand::Adopt(_) => StoreAnswer::Adopted(if success { Ok(()) } else { Err(fault()) }),
             StoreCommand::Recall(agent, stream) => {
-                let progress = self.state.progress.get(&(agent.clone(), *stream)).cloned();
+                let progress = state.progress.get(&(agent.clone(), *stream)).cloned();
                 let answer = if success { Ok(progress) } else { Err(fault()) };
                 StoreAnswer::Recalled(agent.clone(), *stream, answer)
             }
@@ -306,17 +362,21 @@ impl SimStore {
         CommitReport { stored: readings.len() as u64 - dead, dead }
     }
 
-    fn transact(&mut self, commit: &Arc<Commit>, books: &mut Books<'_>) -> Check {
-        if self.is_done(commit) {
-            books.coverage.count("commit known again");
+    fn transact(&mut self, state: usize, commit: &Arc<Commit>, books: &mut Books<'_>) -> Check {
+        if !self.is_new(state, commit, books.coverage) {
             return Ok(());
         }
         self.write_points(commit, books)?;
-        self.save_state(commit, books)
+        self.save_state(state, commit, books)
     }
 
-    fn is_done(&self, commit: &Commit) -> bool {
-        self.state.last_commit.is_some_and(|(run, id)| run == commit.run && commit.id <= id)
+    /// It was not done before, and its run still leads.
+    fn is_new(&self, state: usize, commit: &Commit, coverage: &mut Coverage) -> bool {
+        let (run, last) = self.states[state].last_commit;
+        if run == commit.run && commit.id <= last {
+            coverage.count("commit known again");
+        }
+        run == commit.run && commit.id > last
     }
 
     fn refuses(&self, serial: Serial) -> bool {
@@ -342,9 +402,8 @@ impl SimStore {
         Ok(())
     }
 
-    fn save_state(&mut self, commit: &Arc<Commit>, books: &mut Books<'_>) -> Check {
-        if self.is_done(commit) {
-            books.coverage.count("commit known again");
+    fn save_state(&mut self, at: usize, commit: &Arc<Commit>, books: &mut Books<'_>) -> Check {
+        if !self.is_new(at, commit, books.coverage) {
             return Ok(());
         }
         for (place, point) in books.ledger.places(&commit.points) {
@@ -353,29 +412,28 @@ impl SimStore {
             }
         }
         for change in &commit.progress {
-            books.ledger.saved(change)?;
+            books.ledger.saved(change, at)?;
             books.coverage.add("gap recorded", change.new_gaps.len() as u64);
-            self.state.progress.insert((change.agent.clone(), change.stream), change.progress.clone());
+            self.states[at].progress.insert((change.agent.clone(), change.stream), change.progress.clone());
         }
-        require(commit.term >= self.state.term, || {
-            format!("the term went from {} to {}", self.state.term, commit.term)
-        })?;
-        self.state.term = commit.term;
+        let state = &mut self.states[at];
+        require(commit.term >= state.term, || format!("the term went from {} to {}", state.term, commit.term))?;
+        state.term = commit.term;
         for fold in &commit.folds {
             let key = (fold.scope.clone(), fold.kind, fold.field, fold.width_s, fold.start);
-            self.state.folds.entry(key).or_default().merge(&fold.aggregate);
+            state.folds.entry(key).or_default().merge(&fold.aggregate);
         }
-        let statuses = commit.statuses.iter().map(|status| (status.agent.clone(), status.status.clone()));
-        self.state.statuses.extend(statuses);
+        let statuses = commit.statuses.iter().map(|status| (status.agent.clone(), status.clone()));
+        state.statuses.extend(statuses);
         for record in &commit.decisions {
-            books.limits.recorded(record, books.coverage)?;
+            books.limits.recorded(record, at, books.coverage)?;
             let key = (record.agent.clone(), record.decision.key.clone());
             let newer = |known: &DecisionRecord| known.decision.order() <= record.decision.order();
-            if self.state.decisions.get(&key).is_none_or(newer) {
-                self.state.decisions.insert(key, record.clone());
+            if state.decisions.get(&key).is_none_or(newer) {
+                state.decisions.insert(key, record.clone());
             }
         }
-        self.state.last_commit = Some((commit.run, commit.id));
+        state.last_commit = (commit.run, commit.id);
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! The world: all programs, what lies between them, and the time.
 
-use super::agenda::{Agenda, Connection, Event, Party};
+use super::agenda::{Agenda, Client, Connection, Event, Party};
 use super::bugs::{Bug, Saboteur};
 use super::checks::{Check, Violation, require};
 use super::clocks::Clock;
@@ -38,7 +38,9 @@ pub struct World {
     pub(super) agenda: Agenda,
     pub(super) network: Network,
     pub(super) edges: Vec<Edge>,
-    pub(super) cloud: Cloud,
+    pub(super) clouds: Vec<Cloud>,
+    /// Programs that sleep, and until when.
+    pub(super) paused: BTreeMap<Party, u64>,
     pub(super) store: SimStore,
     pub(super) clocks: BTreeMap<Party, Clock>,
     pub(super) ledger: Ledger,
@@ -66,9 +68,10 @@ impl World {
             now_us: 0,
             agenda: Agenda::default(),
             edges: edges.collect(),
-            network: Network::new(options.network, &ids, split()),
-            cloud: Cloud::new(split()),
-            store: SimStore::new(options.store, bug, split()),
+            network: Network::new(options.network, &ids, options.sites, split()),
+            clouds: (0..options.sites).map(|_| Cloud::new(split())).collect(),
+            paused: BTreeMap::new(),
+            store: SimStore::new(options.store, options.sites, bug, split()),
             clocks: clocks.collect(),
             ledger: Ledger::new(&ids),
             limits: Limits::default(),
@@ -107,7 +110,7 @@ impl World {
             look_us += LOOK_EVERY_US;
         }
         self.ledger.complete()?;
-        self.store.averages_are_complete(&self.ledger)
+        self.store.averages_are_complete(self.leader().unwrap_or(0), &self.ledger)
     }
 
     /// Everything is whole again, and readings go on coming: what waits has to go on, too, and not only once it is quiet.
@@ -173,7 +176,7 @@ impl World {
     pub(super) fn set_wake(&mut self, party: Party) {
         let due = match party {
             Party::Agent(index) => self.edges[index].poll_timeout(),
-            Party::Cloud => self.cloud.poll_timeout(),
+            Party::Cloud(site) => self.clouds[site].poll_timeout(),
         };
         let rings = due.zip(self.clocks.get(&party)).map(|(due, clock)| clock.reaches(due).max(self.now_us));
         match rings {
@@ -186,7 +189,9 @@ impl World {
         for (at_us, fault) in self.options.schedule.clone() {
             self.agenda.at(at_us, Event::Fault(fault));
         }
-        self.boot_cloud()?;
+        for site in 0..self.clouds.len() {
+            self.boot_cloud(site)?;
+        }
         for index in 0..self.edges.len() {
             self.boot_edge(index)?;
             self.agenda.at(self.options.agents[index].every_us, Event::Measure(index));
@@ -195,15 +200,21 @@ impl World {
     }
 
     fn next_us(&self) -> u64 {
-        let wake = self.wakes.values().min().copied();
+        let wake = self.wakes.iter().map(|(party, at_us)| self.awake_us(*party, *at_us)).min();
         wake.into_iter().chain(self.agenda.next_us()).min().unwrap_or(u64::MAX)
+    }
+
+    /// When something that would be at `at_us` reaches a program that may sleep.
+    fn awake_us(&self, party: Party, at_us: u64) -> u64 {
+        self.paused.get(&party).map_or(at_us, |until_us| at_us.max(*until_us))
     }
 
     /// Timers come before events of the same time.
     fn step(&mut self) -> Check {
         let next_us = self.next_us();
         self.now_us = self.now_us.max(next_us);
-        let ringing = self.wakes.iter().find(|(_, at_us)| **at_us <= next_us).map(|(party, _)| *party);
+        let rings = |(party, at_us): &(&Party, &u64)| self.awake_us(**party, **at_us) <= next_us;
+        let ringing = self.wakes.iter().find(rings).map(|(party, _)| *party);
         match (ringing, self.agenda.next_us()) {
             (Some(party), _) => self.ring(party),
             (None, Some(_)) => match self.agenda.pop() {
@@ -216,23 +227,28 @@ impl World {
 
     fn ring(&mut self, party: Party) -> Check {
         self.rings = if self.rings.0 == self.now_us { (self.now_us, self.rings.1 + 1) } else { (self.now_us, 1) };
-        let most = RINGS_MAX * u32::try_from(self.edges.len() + 1).unwrap_or(1);
+        let most = RINGS_MAX * u32::try_from(self.edges.len() + self.clouds.len()).unwrap_or(1);
         require(self.rings.1 <= most, || format!("SPINS: the timer of {party} rings again and again at one moment"))?;
         self.note(party, "timer", b"");
         match party {
             Party::Agent(index) => self.edge_timeout(index),
-            Party::Cloud => self.cloud_timeout(),
+            Party::Cloud(site) => self.cloud_timeout(site),
         }
     }
 
     fn happen(&mut self, event: Event) -> Check {
+        let awake_us = event.happens_to().map_or(0, |party| self.awake_us(party, 0));
+        if awake_us > self.now_us {
+            self.agenda.at(awake_us, event);
+            return Ok(());
+        }
         match event {
             Event::Fault(fault) => self.fault(fault),
             Event::Measure(index) => self.measure(index),
             Event::Disk(index, life) => self.disk_answers(index, life),
             Event::Flush(index, life) => self.disk_flushes(index, life),
-            Event::Store(life) => self.store_steps(life),
-            Event::Attempt(party, life) => self.attempt(party, life),
+            Event::Store(site, life) => self.store_steps(site, life),
+            Event::Attempt(client, life) => self.attempt(client, life),
             Event::AtBroker(connection, publish) => self.at_broker(connection, &publish),
             Event::Deliver(connection, publish) => self.deliver(connection, &publish),
             Event::KeepAlive(connection) => {
@@ -240,28 +256,42 @@ impl World {
                 if dead { self.lost_connection(connection.client) } else { Ok(()) }
             }
             Event::Boot(Party::Agent(index)) if self.edges[index].is_down() => self.boot_edge(index),
-            Event::Boot(Party::Cloud) if self.cloud.is_down() => self.boot_cloud(),
+            Event::Boot(Party::Cloud(site)) if self.clouds[site].is_down() => self.boot_cloud(site),
             Event::Boot(_) => Ok(()),
+            Event::Left(site, life, down_us) if self.clouds[site].life() == Some(life) => {
+                self.crash(Party::Cloud(site), down_us)
+            }
+            Event::Left(..) => Ok(()),
         }
     }
 
-    fn attempt(&mut self, party: Party, life: u64) -> Check {
-        if self.life(party) != Some(life) || self.network.connection(party).is_some() {
+    fn attempt(&mut self, client: Client, life: u64) -> Check {
+        let (party, broker) = client;
+        let elsewhere = matches!(party, Party::Agent(_)) && self.network.connections(party).next().is_some();
+        if self.life(party) != Some(life) || self.network.connection(client).is_some() || elsewhere {
             return Ok(());
         }
         let will = match party {
             Party::Agent(index) => self.edge_will(index),
-            Party::Cloud => None,
+            Party::Cloud(_) => None,
         };
-        if !self.network.connect(party, will, self.now_us, &mut self.agenda) {
-            self.network.try_connect(party, life, self.now_us, &mut self.agenda);
+        if !self.network.connect(client, will, self.now_us, &mut self.agenda) {
+            self.network.try_connect(self.next_client(client), life, self.now_us, &mut self.agenda);
             return Ok(());
         }
-        self.note(party, "connected", b"");
+        self.note(party, "connected", format!("to broker {broker}").as_bytes());
         self.coverage.count("connection");
         match party {
-            Party::Agent(index) => self.edge_connected(index),
-            Party::Cloud => self.cloud_connected(),
+            Party::Agent(index) => self.edge_connected(index, broker),
+            Party::Cloud(site) => self.cloud_connected(site, broker),
+        }
+    }
+
+    /// After a failure agents try the next broker of their list; an ingester's client has one broker.
+    fn next_client(&self, (party, broker): Client) -> Client {
+        match party {
+            Party::Agent(_) => (party, (broker + 1) % self.options.sites),
+            Party::Cloud(_) => (party, broker),
         }
     }
 
@@ -269,15 +299,15 @@ impl World {
     fn life(&self, party: Party) -> Option<u64> {
         match party {
             Party::Agent(index) => self.edges[index].life(),
-            Party::Cloud => self.cloud.life(),
+            Party::Cloud(site) => self.clouds[site].life(),
         }
     }
 
     fn at_broker(&mut self, connection: Connection, publish: &Publish) -> Check {
         let taken = self.network.route(connection, publish, self.now_us, &mut self.agenda);
-        match connection.client {
+        match connection.client.0 {
             Party::Agent(index) if taken => self.puback(index, connection, publish),
-            Party::Agent(_) | Party::Cloud => Ok(()),
+            Party::Agent(_) | Party::Cloud(_) => Ok(()),
         }
     }
 
@@ -285,22 +315,24 @@ impl World {
         if !self.network.delivers(connection) {
             return Ok(());
         }
-        self.note(connection.client, &publish.topic, &publish.payload);
-        match connection.client {
+        let (party, broker) = connection.client;
+        self.note(party, &publish.topic, &publish.payload);
+        match party {
             Party::Agent(index) => self.edge_receives(index, publish),
-            Party::Cloud => self.cloud_receives(publish),
+            Party::Cloud(site) => self.cloud_receives(site, broker, publish),
         }
     }
 
-    /// The client of `party` finds its connection gone.
-    pub(super) fn lost_connection(&mut self, party: Party) -> Check {
-        self.note(party, "disconnected", b"");
+    /// A client finds its connection gone.
+    pub(super) fn lost_connection(&mut self, client: Client) -> Check {
+        let (party, broker) = client;
+        self.note(party, "disconnected", format!("from broker {broker}").as_bytes());
         match party {
             Party::Agent(index) => self.edge_disconnected(index)?,
-            Party::Cloud => self.cloud_disconnected()?,
+            Party::Cloud(site) => self.cloud_disconnected(site, broker)?,
         }
         if let Some(life) = self.life(party) {
-            self.network.try_connect(party, life, self.now_us, &mut self.agenda);
+            self.network.try_connect(self.next_client(client), life, self.now_us, &mut self.agenda);
         }
         Ok(())
     }
@@ -308,11 +340,12 @@ impl World {
     /// The program of `party` is gone, and is started again after `down_us`.
     pub(super) fn crash(&mut self, party: Party, down_us: u64) -> Check {
         self.wakes.remove(&party);
-        self.network.disconnect(party, self.now_us, &mut self.agenda);
+        self.paused.remove(&party);
+        self.network.disconnect_all(party, self.now_us, &mut self.agenda);
         self.agenda.at(self.now_us + down_us, Event::Boot(party));
         match party {
             Party::Agent(index) => self.crash_edge(index),
-            Party::Cloud => self.crash_cloud(),
+            Party::Cloud(site) => self.crash_cloud(site),
         }
     }
 
@@ -320,6 +353,8 @@ impl World {
         self.now_us = self.options.faulty_us;
         self.trace.note(self.now_us, "all", "healed", b"");
         self.healed = true;
+        // What was put off until they wake up comes at its time.
+        self.paused.values_mut().for_each(|until_us| *until_us = (*until_us).min(self.now_us + SECOND_US));
         self.network.heal();
         self.store.heal();
         for edge in &mut self.edges {
@@ -336,18 +371,30 @@ impl World {
     /// What has not come to rest: nothing when everything has.
     fn unsettled(&self) -> Option<String> {
         let edges = || self.edges.iter().enumerate().find_map(|(index, edge)| edge.unsettled(index));
+        let Some(leader) = self.leader() else { return Some("no ingester leads, or more than one".to_owned()) };
+        let state = self.store.state_of(leader);
         let stalled = || {
             let streams = self.edges.iter().enumerate();
             let mut open = streams.flat_map(|(index, edge)| edge.open_streams().map(move |stream| (index, stream)));
-            open.find_map(|(index, stream)| self.ledger.stalled(index, stream))
+            open.find_map(|(index, stream)| self.ledger.stalled(index, stream, leader, state))
         };
-        self.ledger.unsettled().or_else(edges).or_else(|| self.store.unsettled()).or_else(stalled)
+        self.ledger.unsettled().or_else(edges).or_else(|| self.store.unsettled(leader)).or_else(stalled)
+    }
+
+    /// The one ingester that leads.
+    fn leader(&self) -> Option<usize> {
+        let mut leading = (0..self.clouds.len()).filter(|site| self.clouds[*site].leads());
+        leading.next().filter(|_| leading.next().is_none())
     }
 
     /// All agents as they are now, for whoever looks for the cause.
     fn shown(&self) -> String {
         let shown =
             self.edges.iter().enumerate().map(|(index, edge)| format!("agent {index}: {:?}\n", edge.snapshot()));
-        shown.collect()
+        let clouds = self.clouds.iter().enumerate().map(|(site, cloud)| {
+            let now = self.clock(Party::Cloud(site)).mono;
+            format!("ingester {site}: {:?}\n", cloud.snapshot(now))
+        });
+        shown.chain(clouds).collect()
     }
 }
