@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
 use super::budget::Budget;
@@ -21,7 +21,16 @@ pub(super) struct Shared {
     pub(super) outgoing: Budget,
     pub(super) incoming: Arc<Budget>,
     pub(super) max_packet_bytes: usize,
+    /// Beside the commands, which wait when a connection takes nothing more: that is when it is to be left.
+    pub(super) wanted: watch::Sender<Wanted>,
     connection: AtomicU64,
+}
+
+/// To leave the connection of this number for this broker of the list.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) broker: usize,
+    pub(super) connection: u64,
 }
 
 /// What handles ask of the link's task.
@@ -40,6 +49,7 @@ impl Shared {
             outgoing,
             incoming,
             max_packet_bytes,
+            wanted: watch::Sender::new(Wanted { broker: 0, connection: OFFLINE }),
             connection: AtomicU64::new(OFFLINE),
         }
     }
@@ -80,6 +90,16 @@ impl LinkHandle {
     /// See [`PublishError`]: each refusal leaves nothing queued, and is counted.
     pub fn publish(&self, publish: Publish) -> Result<(), PublishError> {
         self.queue(publish).inspect_err(|_| self.shared.counters.refused.increment())
+    }
+
+    /// Leaves the current connection at once and connects to the broker at this place in the list, from 0, without a wait. There is no
+    /// DISCONNECT: what the old broker then publishes is the last will, which says under its number that the client is gone from there,
+    /// also when nothing more gets through to it. What has no PUBACK is forgotten, as with every connection. If the broker cannot be
+    /// reached the next of the list is tried. Does nothing without a connection, or for a place that the list does not have.
+    pub fn use_broker(&self, broker: usize) {
+        if let Some(connection) = self.shared.online() {
+            self.shared.wanted.send_replace(Wanted { broker, connection });
+        }
     }
 
     /// Sends what is queued, waits for its PUBACKs, sends DISCONNECT (so that no last will is published), and ends the link,

@@ -7,7 +7,7 @@
 //! A broker is reached over plain TCP or over TLS ([`Transport`]); whom the link trusts and what it shows is its [`LinkSecurity`].
 //!
 //! Every wait is bounded: connect, TLS and CONNACK (5 s), SUBACK and PUBACK ([`LinkConfig::ack_timeout`]), a silent broker (twice the
-//! keep-alive), the wait before the next attempt (30 s), closing (the caller's deadline). Every queue is bounded in bytes.
+//! keep-alive), the wait before the next attempt (5 s), closing (the caller's deadline). Every queue is bounded in bytes.
 
 mod address;
 mod backoff;
@@ -68,7 +68,8 @@ impl Link {
         let shared = Arc::new(Shared::new(outgoing, Arc::clone(&incoming), config.max_packet_bytes));
         let (event_sender, events) = events::channel(incoming);
         let (command_sender, commands) = mpsc::unbounded_channel();
-        let context = Context { config, shared: Arc::clone(&shared), commands, events: event_sender };
+        let wanted = shared.wanted.subscribe();
+        let context = Context { config, shared: Arc::clone(&shared), commands, wanted, events: event_sender };
         let task = runtime.spawn(Supervisor { context, will }.run());
         Ok((LinkHandle::new(command_sender, shared, task.abort_handle()), events))
     }

@@ -10,12 +10,12 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use rumqttc::{AsyncClient, Event, EventLoop, Outgoing, Packet, QoS, SubAck, SubscribeFilter, SubscribeReasonCode};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::config::LinkConfig;
 use super::events::{EventSender, LinkEvent};
-use super::handle::{Command, Shared};
+use super::handle::{Command, Shared, Wanted};
 use super::inflight::{Inflight, Token};
 use super::publish::Publish;
 use super::refusal::explain;
@@ -31,6 +31,8 @@ const MAX_EARLY_MESSAGES: usize = 256;
 pub(super) enum End {
     /// The connection failed: try again.
     Failed(String),
+    /// The owner wants to use this broker of the list.
+    Moved(usize),
     /// The owner closed or dropped the link.
     Closed,
 }
@@ -58,6 +60,7 @@ pub(super) struct Context {
     pub(super) config: LinkConfig,
     pub(super) shared: std::sync::Arc<Shared>,
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
+    pub(super) wanted: watch::Receiver<Wanted>,
     pub(super) events: EventSender,
 }
 
@@ -107,6 +110,7 @@ impl<'a> Session<'a> {
                     tokio::select! {
                         biased;
                         _ = tick.tick() => self.check_time(Instant::now())?,
+                        broker = another(&mut self.context.wanted, self.connection) => self.leave(broker)?,
                         polled = &mut poll => break polled,
                         command = self.context.commands.recv(), if self.wants_command() => self.take(command)?,
                     }
@@ -127,6 +131,10 @@ impl<'a> Session<'a> {
             Phase::Connected => self.inflight.has_room(),
             Phase::Draining | Phase::Leaving | Phase::Left { .. } => false,
         }
+    }
+
+    fn leave(&self, broker: usize) -> Result<(), End> {
+        if broker < self.context.config.brokers.len() { Err(End::Moved(broker)) } else { Ok(()) }
     }
 
     fn feed(&mut self) -> Result<(), End> {
@@ -328,6 +336,7 @@ impl<'a> Session<'a> {
         if let Some(since) = self.connected_since {
             let reason = match &end {
                 End::Failed(reason) => reason.clone(),
+                End::Moved(_) => "left for another broker".to_owned(),
                 End::Closed => "closed".to_owned(),
             };
             self.context.events.send(LinkEvent::Disconnected { reason });
@@ -355,6 +364,17 @@ impl Context {
         self.shared.outgoing.release(publish.cost());
         self.shared.counters.dropped.increment();
     }
+}
+
+/// Waits until the owner wants another broker instead of this connection. Cancel-safe.
+async fn another(wanted: &mut watch::Receiver<Wanted>, connection: u64) -> usize {
+    while wanted.changed().await.is_ok() {
+        let wanted = *wanted.borrow_and_update();
+        if wanted.connection == connection {
+            return wanted.broker;
+        }
+    }
+    std::future::pending().await
 }
 
 /// When to look for what is overdue: often enough that `limit` is kept within a quarter of it or a second.

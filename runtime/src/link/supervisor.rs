@@ -37,18 +37,26 @@ impl<W: FnMut(u64) -> Option<Publish> + Send> Supervisor<W> {
     pub(super) async fn run(mut self) {
         let brokers = self.context.config.brokers.len();
         let mut backoff = Backoff::new(self.context.config.seed, brokers);
+        let mut broker = 0;
         for connection in 1_u64.. {
-            let attempt = usize::try_from(connection - 1).unwrap_or(0);
-            let broker = attempt % brokers;
             let (end, lasted) = self.connect(broker, connection).await;
-            let End::Failed(reason) = end else { return };
-            self.context.shared.counters.failures.increment();
             if lasted >= STABLE {
                 backoff.reset();
             }
-            let delay = backoff.next_delay();
-            let address = &self.context.config.brokers[broker];
-            tracing::warn!(broker = %address, connection, reason, ?delay, "connection failed");
+            let left = broker;
+            let delay = match &end {
+                End::Closed => return,
+                End::Moved(wanted) => {
+                    broker = *wanted;
+                    Duration::ZERO
+                }
+                End::Failed(_) => {
+                    self.context.shared.counters.failures.increment();
+                    broker = (broker + 1) % brokers;
+                    backoff.next_delay()
+                }
+            };
+            self.say_why(&end, left, broker, connection, delay);
             if self.pause(delay).await.is_break() {
                 return;
             }
@@ -58,6 +66,17 @@ impl<W: FnMut(u64) -> Option<Publish> + Send> Supervisor<W> {
                     return;
                 }
             }
+        }
+    }
+
+    fn say_why(&self, end: &End, left: usize, next: usize, connection: u64, delay: Duration) {
+        let [left, next] = [left, next].map(|broker| &self.context.config.brokers[broker]);
+        match end {
+            End::Failed(reason) => {
+                tracing::warn!(broker = %left, connection, reason, %next, ?delay, "connection failed");
+            }
+            End::Moved(_) => tracing::debug!(broker = %left, connection, %next, "connection left"),
+            End::Closed => {}
         }
     }
 

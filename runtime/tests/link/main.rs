@@ -5,6 +5,7 @@ mod connecting;
 mod ending;
 mod fake_broker;
 mod mosquitto;
+mod moving;
 mod owner;
 mod publishing;
 mod receiving;
