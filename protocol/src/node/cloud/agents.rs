@@ -223,7 +223,10 @@ impl Agents {
         self.list.retain(|_, agent| agent.is_waited_for() || now.since(agent.heard) < FORGET_AFTER);
         let mut recall = Vec::new();
         for (id, agent) in &mut self.list {
-            if agent.is_waited_for() && now.since(agent.acked) >= repeat_after {
+            // Also who is owed a word that waits for the end of a write, which may take an outage long: of a batch that was turned
+            // away, or came again. It must not take that for silence.
+            let waits = agent.is_waited_for() || self.owed.contains(id);
+            if waits && now.since(agent.acked) >= repeat_after {
                 self.urgent.insert(id.clone());
             }
             recall.extend(agent.forgotten.drain(..).map(|stream| (id.clone(), stream)));
