@@ -1,5 +1,6 @@
 //! The log of an agent: what changed, once; not what was tried.
 
+use fogline_protocol::failover::MoveReason;
 use fogline_protocol::node::EdgeSnapshot;
 use fogline_protocol::wire::{Decision, State};
 use serde_json::Value;
@@ -9,6 +10,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     connected: bool,
+    /// Of the broker, from 1: the last one that was connected.
+    place: Option<usize>,
     state: Option<State>,
     faulty: bool,
     dropped: Option<u64>,
@@ -17,9 +20,24 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn connected(&mut self, broker: &str) {
+    /// `place` counts from 1.
+    pub(crate) fn connected(&mut self, broker: &str, place: usize, brokers: usize) {
         self.connected = true;
-        tracing::info!(broker, "connected and subscribed");
+        let former = self.place.replace(place);
+        if brokers == 1 {
+            tracing::info!(broker, "connected and subscribed");
+        } else if former.is_none_or(|former| former == place) {
+            tracing::info!(broker, place, brokers, "connected and subscribed");
+        } else {
+            tracing::warn!(broker, place, brokers, "connected and subscribed to another broker than before");
+        }
+    }
+
+    /// A broker is left that is connected.
+    pub(crate) fn moves(&mut self, to: &str, reason: MoveReason) {
+        // Its end is no news then.
+        self.connected = false;
+        tracing::warn!(to, %reason, "moving to another broker");
     }
 
     pub(crate) fn disconnected(&mut self, reason: &str) {

@@ -11,6 +11,7 @@ use crate::source::{CsvSource, SimulateSource, Source, SourceError, StdinSource}
 use crate::status::{self, Question, queue_path, socket_path};
 use anyhow::{Context, bail};
 use bytes::Bytes;
+use fogline_protocol::failover::FailoverConfig;
 use fogline_protocol::ids::AgentId;
 use fogline_protocol::node::{EdgeConfig, EdgeNode};
 use fogline_protocol::queue::{QueueCommand, QueueState, SourcePosition};
@@ -65,14 +66,7 @@ pub async fn run(
     let source = open_source(&config.source, &state.positions)?;
     let pump = source.map(Pump::start).transpose().context("no thread for the source")?;
 
-    let edge = EdgeConfig {
-        id: config.id.clone(),
-        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
-        limits: config.limits,
-        commit_every: config.commit_every,
-        seed: entropy(),
-    };
-    let mut node = EdgeNode::new(edge, &state, clock.now());
+    let mut node = EdgeNode::new(edge_config(&config), &state, clock.now());
     let (link, events) = connect(&config, state.opening, clock)?;
     let (asking, questions) = mpsc::channel(QUESTIONS_MAX);
     let socket = Socket::open(&config.data_dir, asking);
@@ -123,6 +117,21 @@ pub async fn run(
     }
     close(shell, &config.id, node.opening(), clock).await?;
     end(ending)
+}
+
+fn edge_config(config: &AgentConfig) -> EdgeConfig {
+    EdgeConfig {
+        id: config.id.clone(),
+        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        limits: config.limits,
+        commit_every: config.commit_every,
+        failover: FailoverConfig {
+            brokers: config.brokers.len(),
+            failover_after: config.failover_after,
+            prefer_primary_after: config.prefer_primary_after,
+        },
+        seed: entropy(),
+    }
 }
 
 /// Readable by the agent's user only: the queue holds what sensors saw.

@@ -73,6 +73,13 @@ pub struct Settings {
     #[arg(long = "broker", value_name = "HOST:PORT", env = "FOGLINE_AGENT_BROKER", value_delimiter = ',')]
     #[serde(alias = "broker")]
     pub brokers: Vec<String>,
+    /// With several brokers: move to the next when the ingester is silent for so long while it is waited for, 3s to 1h
+    /// [default: 10s]
+    #[arg(long, value_name = "DURATION", env = "FOGLINE_AGENT_FAILOVER_AFTER")]
+    pub failover_after: Option<Span>,
+    /// Return to the first broker after so long a good connection to another, 10s to 30d [default: stay there]
+    #[arg(long, value_name = "DURATION", env = "FOGLINE_AGENT_PREFER_PRIMARY_AFTER")]
+    pub prefer_primary_after: Option<Span>,
     /// Region of this agent: the unit of averaging [default: local]
     #[arg(long, value_name = "NAME", env = "FOGLINE_AGENT_REGION")]
     pub region: Option<String>,
@@ -270,6 +277,8 @@ impl Settings {
         let list = |own: Vec<String>, other| if own.is_empty() { other } else { own };
         Self {
             brokers: list(self.brokers, other.brokers),
+            failover_after: self.failover_after.or(other.failover_after),
+            prefer_primary_after: self.prefer_primary_after.or(other.prefer_primary_after),
             region: self.region.or(other.region),
             name: self.name.or(other.name),
             data_dir: self.data_dir.or(other.data_dir),

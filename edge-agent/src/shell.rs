@@ -115,6 +115,10 @@ impl Shell<EdgeNode> for AgentShell {
                 // What the link does not take the node sends again; the link counts it.
                 self.link.publish(Publish { topic: publish.topic, payload, retain: publish.retain }).ok();
             }
+            EdgeEffect::UseBroker(to) => {
+                self.journal.moves(self.brokers.get(to.broker).map_or("", String::as_str), to.reason);
+                self.link.use_broker(to.broker);
+            }
             EdgeEffect::Accepted { ticket } => {
                 if let (Some(weight), Some(pump)) = (self.tickets.accept(ticket), &self.pump) {
                     pump.accepted(weight);
@@ -167,8 +171,9 @@ impl AgentShell {
         match event {
             LinkEvent::Connected { broker, connection } => {
                 self.connection = connection;
-                self.journal.connected(self.brokers.get(broker).map_or("", String::as_str));
-                EdgeInput::Connected { connection }
+                let named = self.brokers.get(broker).map_or("", String::as_str);
+                self.journal.connected(named, broker + 1, self.brokers.len());
+                EdgeInput::Connected { broker, connection }
             }
             LinkEvent::Disconnected { reason } => {
                 self.journal.disconnected(&reason);
@@ -223,7 +228,8 @@ impl AgentShell {
     }
 
     fn answer(&self, question: Question, node: &EdgeNode) {
-        let report = StatusReport::live(self.agent.clone(), self.snapshot(node), LatencyReport::new(&self.latencies));
+        let latency = LatencyReport::new(&self.latencies);
+        let report = StatusReport::live(self.agent.clone(), &self.brokers, self.snapshot(node), latency);
         // Whoever asked may have gone.
         question.send(report).ok();
     }

@@ -4,7 +4,7 @@ mod render;
 mod report;
 mod socket;
 
-pub use report::{LatencyReport, LiveReport, QueueReport, SourceReport, SourceState, StatusReport};
+pub use report::{BrokerReport, LatencyReport, LiveReport, QueueReport, SourceReport, SourceState, StatusReport};
 pub(crate) use socket::{Question, serve};
 
 use anyhow::Context;

@@ -12,13 +12,15 @@
 //! acknowledge* and *acknowledge before forget* are transitions that a test can see.
 //!
 //! A tour: [`topic`] and [`wire`] say what travels; [`reading`] what a reading is; [`delivery`] how readings get from
-//! the queue to the store and are acknowledged; [`register`] how decisions get back; [`election`] who of several ingesters leads; [`window`] how readings become
-//! averages; [`usecase`] what each kind of sensor adds; [`node`] puts them together for the edge and for the cloud.
+//! the queue to the store and are acknowledged; [`register`] how decisions get back; [`election`] who of several
+//! ingesters leads; [`failover`] which broker an agent uses; [`window`] how readings become averages; [`usecase`] what
+//! each kind of sensor adds; [`node`] puts them together for the edge and for the cloud.
 //! The rules have numbers and tests in `docs/protocol.md`.
 #![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod delivery;
 pub mod election;
+pub mod failover;
 pub mod ids;
 pub mod node;
 

@@ -4,6 +4,9 @@ use super::source::SourceConfig;
 use super::{Durability, Settings, WhenFull};
 use crate::durations::Span;
 use clap::ValueEnum;
+use fogline_protocol::failover::{
+    FAILOVER_AFTER, FAILOVER_AFTER_MAX, FAILOVER_AFTER_MIN, PREFER_PRIMARY_AFTER_MAX, PREFER_PRIMARY_AFTER_MIN,
+};
 use fogline_protocol::ids::{AgentId, Name};
 use fogline_protocol::queue::{FullPolicy, QueueLimits};
 use fogline_runtime::link::{BrokerAddress, LinkSecurity};
@@ -43,6 +46,12 @@ pub struct AgentConfig {
     pub id: AgentId,
     /// Brokers in order of preference.
     pub brokers: Vec<BrokerAddress>,
+    /// How long an ingester may be silent, while it is waited for, before the next broker is used: 3 s to an hour. It repeats
+    /// itself within 2 s. Default 10 s.
+    pub failover_after: Duration,
+    /// After how long a good connection to another broker to return to the first, 10 s to 30 days. Each return in vain is a gap
+    /// of some seconds. Default: never.
+    pub prefer_primary_after: Option<Duration>,
     /// Whom it trusts, and who it says it is.
     pub security: LinkSecurity,
     /// Where its queue and its status socket are. Made when it is missing.
@@ -66,6 +75,8 @@ impl AgentConfig {
         Self {
             id,
             brokers,
+            failover_after: FAILOVER_AFTER,
+            prefer_primary_after: None,
             security: LinkSecurity::default(),
             data_dir,
             limits: QueueLimits {
@@ -88,6 +99,7 @@ impl Settings {
         let name = given.name.clone().unwrap_or_else(|| "agent-1".to_owned());
         Self {
             brokers: vec!["127.0.0.1:1883".to_owned()],
+            failover_after: Some(Span(FAILOVER_AFTER)),
             region: Some("local".to_owned()),
             data_dir: Some(PathBuf::from("fogline-data").join(&name)),
             name: Some(name),
@@ -106,6 +118,7 @@ impl Settings {
         let id = self.check_id(problems);
         let brokers = self.check_brokers(problems);
         let security = self.check_security(&brokers, problems);
+        let (failover_after, prefer_primary_after) = self.check_failover(brokers.len(), problems);
         let limits = self.check_limits(problems);
         let commit_every = self.commit_every.map_or(Duration::ZERO, |span| span.0);
         if commit_every > COMMIT_EVERY_MAX {
@@ -121,6 +134,8 @@ impl Settings {
         Some(AgentConfig {
             id: id?,
             brokers,
+            failover_after,
+            prefer_primary_after,
             security,
             data_dir,
             limits,
@@ -157,6 +172,26 @@ impl Settings {
             password_file: self.password_file.clone(),
         };
         given.check(self.name.as_deref().unwrap_or_default(), brokers, PASSWORD_VARIABLE, problems)
+    }
+
+    fn check_failover(&self, brokers: usize, problems: &mut Vec<String>) -> (Duration, Option<Duration>) {
+        let after = self.failover_after.map_or(FAILOVER_AFTER, |span| span.0);
+        let mut check = |what: &str, given: Duration, least: Duration, most: Duration| {
+            if !(least..=most).contains(&given) {
+                problems.push(format!("{what}: {}, give {} to {}", Span(given), Span(least), Span(most)));
+            }
+        };
+        check("failover_after", after, FAILOVER_AFTER_MIN, FAILOVER_AFTER_MAX);
+        let prefer = self.prefer_primary_after.map(|span| span.0);
+        if let Some(prefer) = prefer {
+            check("prefer_primary_after", prefer, PREFER_PRIMARY_AFTER_MIN, PREFER_PRIMARY_AFTER_MAX);
+            if brokers == 1 {
+                problems.push(
+                    "prefer_primary_after: there is one broker only, name another one or leave it out".to_owned(),
+                );
+            }
+        }
+        (after, prefer)
     }
 
     fn check_limits(&self, problems: &mut Vec<String>) -> QueueLimits {

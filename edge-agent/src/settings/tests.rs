@@ -32,11 +32,14 @@ fn the_defaults_are_those_of_the_library() {
 fn every_flag_arrives() {
     let config = resolve(
         "--broker a:1 --broker b:2,c --region north --name lane-7 --data-dir d --commit-every 200ms --synchronous normal \
-         --queue-readings 5 --queue-bytes 70000 --queue-max-age 7d --when-full block --until queued --source none",
+         --queue-readings 5 --queue-bytes 70000 --queue-max-age 7d --when-full block --until queued --source none \
+         --failover-after 4s --prefer-primary-after 5m",
     )
     .unwrap();
     assert_eq!(config.brokers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a:1", "b:2", "c:1883"]);
     assert_eq!((config.id.to_string().as_str(), config.commit_every), ("north/lane-7", Duration::from_millis(200)));
+    assert_eq!(config.failover_after, Duration::from_secs(4));
+    assert_eq!(config.prefer_primary_after, Some(Duration::from_secs(300)));
     let limits = config.limits;
     assert_eq!((limits.readings, limits.bytes, limits.policy), (5, 70_000, FullPolicy::Block));
     assert_eq!((limits.max_age_us, config.until), (Some(604_800_000_000), Until::Queued));
@@ -70,7 +73,7 @@ fn sources_and_their_defaults() {
 fn all_problems_are_reported_together_with_a_remedy() {
     let problems = resolve(
         "--region A/b --broker https://x:1 --queue-readings 0 --queue-bytes 1 --queue-max-age 1ms --commit-every 2m \
-         --source simulate --kind weather --rate 0.01 --sensors 0 --reading-bytes 3 --sensor UP --pace 60",
+         --failover-after 2s --prefer-primary-after 9s --source simulate --kind weather --rate 0.01 --sensors 0 --reading-bytes 3 --sensor UP --pace 60",
     )
     .unwrap_err();
     let keys = [
@@ -80,6 +83,8 @@ fn all_problems_are_reported_together_with_a_remedy() {
         "queue_bytes",
         "queue_max_age",
         "commit_every",
+        "failover_after",
+        "prefer_primary_after",
         "kind",
         "rate",
         "sensors",
@@ -91,6 +96,19 @@ fn all_problems_are_reported_together_with_a_remedy() {
         assert!(problems.iter().any(|problem| problem.starts_with(&format!("{key}:"))), "{key}: {problems:#?}");
     }
     assert_eq!(problems.len(), keys.len(), "{problems:#?}");
+}
+
+#[test]
+fn a_preference_among_one_broker_is_refused() {
+    let problems = resolve("--source none --prefer-primary-after 1m").unwrap_err();
+    assert!(
+        matches!(problems.as_slice(), [one] if one.starts_with("prefer_primary_after: there is one broker")),
+        "{problems:?}"
+    );
+    assert!(resolve("--source none --broker a,b").unwrap().prefer_primary_after.is_none());
+    for (given, good) in [("3s", true), ("1h", true), ("2999ms", false), ("61m", false)] {
+        assert_eq!(resolve(&format!("--source none --failover-after {given}")).is_ok(), good, "{given}");
+    }
 }
 
 #[test]
@@ -132,6 +150,7 @@ fn effective_settings_read_back_as_the_same() {
     let lines = [
         "--source csv --file x.csv --pace 60 --from-start",
         "--source simulate --rate 0.5 --sensors 3 --queue-max-age 12h",
+        "--source none --broker a,b --failover-after 30s --prefer-primary-after 1h",
     ];
     for line in lines {
         let text = args(line).effective().unwrap();

@@ -49,7 +49,12 @@ impl fmt::Display for StatusReport {
 
 fn write_live(f: &mut fmt::Formatter<'_>, live: &LiveReport) -> fmt::Result {
     writeln!(f, "agent         {}, version {}, process {}", live.agent, live.version, live.pid)?;
-    let connection = if live.connected { "connected" } else { "not connected" };
+    let connection = match &live.broker {
+        Some(broker) if broker.of > 1 => format!("connected to {}, {} of {}", broker.address, broker.place, broker.of),
+        Some(broker) => format!("connected to {}", broker.address),
+        None if live.connected => "connected".to_owned(),
+        None => "not connected".to_owned(),
+    };
     let ingester = match live.ingester {
         None => "no word from an ingester",
         Some(State::Ok) => "the ingester is fine",
@@ -57,6 +62,9 @@ fn write_live(f: &mut fmt::Formatter<'_>, live: &LiveReport) -> fmt::Result {
         Some(State::Busy) => "the ingester is busy",
     };
     writeln!(f, "connection    {connection}, {ingester}")?;
+    if live.moves > 0 {
+        writeln!(f, "moves         {} to another broker, because of silence or preference", live.moves)?;
+    }
     let state = match live.source.state {
         SourceState::None => "none",
         SourceState::Running => "running",

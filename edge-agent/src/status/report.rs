@@ -57,6 +57,11 @@ pub struct LiveReport {
     pub pid: u32,
     /// Connected to a broker and subscribed.
     pub connected: bool,
+    /// The broker that it is connected to.
+    pub broker: Option<BrokerReport>,
+    /// How often it left a broker that was connected: because its ingester was silent, or to return to the first one.
+    #[serde(default)]
+    pub moves: u64,
     /// The ingester's state, as last heard on this connection.
     pub ingester: Option<State>,
     /// Readings that wait to be sent.
@@ -81,6 +86,17 @@ pub struct LiveReport {
     pub source: SourceReport,
     /// From the sensor to the acknowledgement.
     pub latency: LatencyReport,
+}
+
+/// A broker of the agent's list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokerReport {
+    /// As it was configured: `host:port`, with `mqtts://` before it for TLS.
+    pub address: String,
+    /// Its place in the list, from 1: the first is the preferred one.
+    pub place: usize,
+    /// Brokers in the list.
+    pub of: usize,
 }
 
 /// What a source did since the start.
@@ -133,14 +149,20 @@ impl QueueReport {
 }
 
 impl StatusReport {
-    /// The report of the running agent `agent`.
-    pub(crate) fn live(agent: String, snapshot: AgentSnapshot, latency: LatencyReport) -> Self {
+    /// The report of the running agent `agent`, which has these `brokers`.
+    pub(crate) fn live(agent: String, brokers: &[String], snapshot: AgentSnapshot, latency: LatencyReport) -> Self {
         let AgentSnapshot { edge, acknowledged_before, source } = snapshot;
+        let broker = edge.broker.and_then(|index| {
+            let address = brokers.get(index)?.clone();
+            Some(BrokerReport { address, place: index + 1, of: brokers.len() })
+        });
         let live = LiveReport {
             agent,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             connected: edge.connected,
+            broker,
+            moves: edge.moves,
             ingester: edge.state,
             unsent: edge.unsent,
             in_flight: edge.in_flight,

@@ -88,3 +88,25 @@ fn a_report_survives_json() {
     assert_eq!(serde_json::from_str::<StatusReport>(&text).unwrap(), report);
     assert!(report.to_string().contains("1-2, 11-12, 21-22, 31-32, 41-42 and 4 more"), "{report}");
 }
+
+/// What an agent of before brokers were named says of itself.
+const BEFORE: &str = r#"{"v":1,"running":true,"queue":{"readings":0,"bytes":0,"oldest_us":null,"dropped":0,"file_bytes":null},
+    "acknowledged":7,"streams":0,"gaps":[],"in_force":[],"live":{"agent":"north/lane-1","version":"0.1.0","pid":7,"connected":true,
+    "ingester":"ok","unsent":0,"in_flight":0,"in_flight_bytes":0,"credit_bytes":1,"acknowledged":7,"resent":0,"moved_times":0,
+    "refused_messages":0,"fault":null,"source":{"state":"none","offered":0,"accepted":0,"skipped":0},
+    "latency":{"count":0,"p50_us":0,"p99_us":0,"p999_us":0,"max_us":0,"counts":[]}}}"#;
+
+#[test]
+fn the_broker_in_use_is_shown_and_may_be_missing() {
+    let mut report: StatusReport = serde_json::from_str(BEFORE).unwrap();
+    assert!(report.to_string().contains("connection    connected, the ingester is fine\n"), "{report}");
+    let live = report.live.as_mut().unwrap();
+    live.broker = Some(BrokerReport { address: "b:1883".to_owned(), place: 2, of: 3 });
+    live.moves = 4;
+    let text = report.to_string();
+    assert!(text.contains("connection    connected to b:1883, 2 of 3, the ingester is fine\n"), "{text}");
+    assert!(text.contains("moves         4 to another broker"), "{text}");
+    let json = serde_json::to_string(&report).unwrap();
+    assert!(json.contains(r#""broker":{"address":"b:1883","place":2,"of":3},"moves":4"#), "{json}");
+    assert_eq!(serde_json::from_str::<StatusReport>(&json).unwrap(), report);
+}

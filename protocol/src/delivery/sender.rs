@@ -9,12 +9,11 @@ mod outcome;
 
 pub use outcome::{Acknowledged, OutgoingBatch};
 
-use super::CREDIT_MAX;
 use super::backoff::Backoff;
 use super::lanes::{Lane, Lanes};
 use super::ranges::{Range, RangeSet};
 use super::segments::Segments;
-use super::{BATCH_MAX_BYTES, BATCH_MAX_READINGS, GAPS_PER_MESSAGE_MAX, PAYLOAD_BYTES};
+use super::{BATCH_MAX_BYTES, BATCH_MAX_READINGS, CREDIT_MAX, GAPS_PER_MESSAGE_MAX, PAYLOAD_BYTES};
 use crate::ids::{Seq, StreamId};
 use crate::queue::{Appended, Free, Load, QueueState, Run};
 use crate::time::Monotonic;
@@ -334,6 +333,12 @@ impl Sender {
     #[must_use]
     pub fn in_flight(&self) -> (u64, u64) {
         (self.flights.readings(), self.flights.bytes())
+    }
+
+    /// Whether an acknowledgement is missing: something is in flight, or came back unanswered and is about to be sent again.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.open && (!self.flights.is_empty() || (self.backoff.probing() && !self.unsent.is_empty()))
     }
 
     /// The credit and the ingester's state, as last heard.

@@ -11,6 +11,7 @@ pub use snapshot::EdgeSnapshot;
 
 use super::{Machine, Publish};
 use crate::delivery::sender::Sender;
+use crate::failover::Failover;
 use crate::ids::AgentId;
 use crate::queue::{Free, FullPolicy, QueueAnswer, QueueCommand, QueueFault, QueueState, QueueUsage, Run};
 use crate::register::{InForce, Received};
@@ -44,6 +45,7 @@ pub struct EdgeNode {
     recent: Recent,
     in_force: InForce,
     hello: HelloTimer,
+    failover: Failover,
     usage: QueueUsage,
     opening: u64,
     connection: u64,
@@ -80,6 +82,7 @@ impl EdgeNode {
             recent: Recent::default(),
             in_force,
             hello: HelloTimer::new(config.seed),
+            failover: Failover::new(config.failover, config.seed),
             usage: state.usage,
             opening: state.opening,
             connection: 0,
@@ -208,7 +211,10 @@ impl EdgeNode {
             Down::Ack => Ack::decode(payload).map(|ack| self.acknowledged(&ack, now)),
             Down::Limit => Decision::decode(payload).map(|decision| self.decided(decision, now)),
         };
-        self.refused_messages += u64::from(understood.is_err());
+        match understood {
+            Ok(()) => self.failover.heard(now.mono),
+            Err(_) => self.refused_messages += 1,
+        }
     }
 
     fn acknowledged(&mut self, ack: &Ack, now: Now) {
@@ -253,6 +259,12 @@ impl EdgeNode {
             self.say_hello(now.mono);
             self.say_status(now);
         }
+        self.choose_broker(now.mono);
+    }
+
+    fn choose_broker(&mut self, now: Monotonic) {
+        self.failover.waits(self.hello.waits() || self.sender.waits(), now);
+        self.effects.extend(self.failover.poll_move(now).map(EdgeEffect::UseBroker));
     }
 
     fn free(&mut self, now: Monotonic) {
@@ -321,14 +333,16 @@ impl Machine for EdgeNode {
         match input {
             EdgeInput::Readings { ticket, readings, position } => self.batching.add(ticket, readings, position),
             EdgeInput::Queue(answer) => self.queue_answered(answer, now),
-            EdgeInput::Connected { connection } => {
+            EdgeInput::Connected { broker, connection } => {
                 self.connected = true;
+                self.failover.connected(broker, now.mono);
                 self.connection = connection;
                 self.next_status = now.mono;
                 self.hello.connected(now.mono);
             }
             EdgeInput::Disconnected => {
                 self.connected = false;
+                self.failover.disconnected(now.mono);
                 self.sender.close();
             }
             EdgeInput::Message { topic, payload } => self.message(&topic, &payload, now),
@@ -352,6 +366,7 @@ impl Machine for EdgeNode {
             self.batching.poll_timeout(),
             self.in_force.next_expiry(),
             self.retry_at,
+            self.failover.poll_timeout(),
             (self.sender.freeable() > 0).then(|| self.next_free.max(self.retry_at.unwrap_or(self.next_free))),
             online,
         ];

@@ -1,7 +1,7 @@
 //! An agent's program around its node: what the shell in `edge-agent` does, without any I/O.
 
 use super::agenda::{Connection, Party};
-use super::checks::{Check, require, unreadable};
+use super::checks::{Check, Violation, require, unreadable};
 use super::ledger::Serial;
 use super::options::AgentOptions;
 use super::port::{Desk, Port, describe, is_fault};
@@ -9,6 +9,7 @@ use super::source::Source;
 use super::world::World;
 use fogline_protocol::delivery::PAYLOAD_BYTES;
 use fogline_protocol::delivery::STREAMS_MAX;
+use fogline_protocol::failover::{FAILOVER_AFTER, FailoverConfig};
 use fogline_protocol::ids::StreamId;
 use fogline_protocol::node::{EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot, Machine, Publish};
 use fogline_protocol::queue::{Appended, QueueAnswer, QueueCommand};
@@ -128,6 +129,7 @@ impl World {
             agent_version: "0.0.0".to_owned(),
             limits: edge.options.limits,
             commit_every: COMMIT_EVERY,
+            failover: FailoverConfig { brokers: 1, failover_after: FAILOVER_AFTER, prefer_primary_after: None },
             seed: self.saboteur.entropy(index, edge.rng.next_u64()),
         };
         edge.node = Some(EdgeNode::new(config, &state, now));
@@ -158,7 +160,7 @@ impl World {
         edge.broker = broker;
         edge.granted = PAYLOAD_BYTES;
         let connection = edge.connects;
-        self.handle_edge(index, EdgeInput::Connected { connection })
+        self.handle_edge(index, EdgeInput::Connected { broker: 0, connection })
     }
 
     pub(super) fn edge_disconnected(&mut self, index: usize) -> Check {
@@ -269,6 +271,9 @@ impl World {
             match effect {
                 EdgeEffect::Queue(command) => self.ask_disk(index, command),
                 EdgeEffect::Publish(publish) => published |= self.edge_publishes(index, publish)?,
+                EdgeEffect::UseBroker(to) => {
+                    return Err(Violation::new(format!("agent {index} moves to {to:?}: there is one broker")));
+                }
                 EdgeEffect::Accepted { ticket } => {
                     let serials: std::ops::Range<Serial> =
                         self.edges[index].source.accepted(ticket).unwrap_or_default();
@@ -302,10 +307,10 @@ impl World {
     }
 
     /// An agent publishes: true when it was a batch.
-    fn edge_publishes(&mut self, index: usize, mut publish: Publish) -> Result<bool, super::checks::Violation> {
+    fn edge_publishes(&mut self, index: usize, mut publish: Publish) -> Result<bool, Violation> {
         let channel = match Topic::parse(&publish.topic) {
             Ok(Topic::Up(id, channel)) if id == self.options.agents[index].id => channel,
-            _ => return Err(super::checks::Violation::new(format!("agent {index} publishes to {}", publish.topic))),
+            _ => return Err(Violation::new(format!("agent {index} publishes to {}", publish.topic))),
         };
         if channel == Up::Hello {
             let hello = Hello::decode(&publish.payload).map_err(|error| unreadable("hello", &error))?;

@@ -4,6 +4,7 @@
 
 mod by_hand;
 mod careless;
+mod failover;
 mod households;
 mod http;
 

@@ -19,6 +19,8 @@ pub(super) struct HelloTimer {
     /// The first number of this connection: an older answer does not speak of it.
     connection_from: u64,
     answered: bool,
+    /// Said, also again for its gaps, and not answered since.
+    waiting: bool,
     next: Monotonic,
     wait: Duration,
     named: Vec<StreamId>,
@@ -34,6 +36,7 @@ impl HelloTimer {
             number,
             connection_from: number + 1,
             answered: true,
+            waiting: false,
             next: Monotonic::ZERO + NEVER,
             wait: RESEND_FIRST,
             named: Vec::new(),
@@ -43,6 +46,7 @@ impl HelloTimer {
 
     pub(super) fn connected(&mut self, now: Monotonic) {
         self.renew(now);
+        self.waiting = false;
         self.connection_from = self.number;
     }
 
@@ -64,9 +68,15 @@ impl HelloTimer {
     pub(super) fn answered(&mut self, number: u64, now: Monotonic) -> bool {
         if number == self.number {
             self.answered = true;
+            self.waiting = false;
             self.next = now + RESEND_LONGEST;
         }
         (self.connection_from..=self.number).contains(&number)
+    }
+
+    /// Whether an answer is missing.
+    pub(super) const fn waits(&self) -> bool {
+        self.waiting
     }
 
     pub(super) const fn next(&self) -> Monotonic {
@@ -92,6 +102,7 @@ impl HelloTimer {
         let jitter = self.rng.below(u64::try_from(self.wait.as_micros() / 4).unwrap_or(0));
         self.next = now + self.wait + Duration::from_micros(jitter);
         self.wait = (self.wait * 2).min(RESEND_LONGEST);
+        self.waiting = true;
         let streams = streams();
         self.named = streams.iter().map(|open| open.stream).collect();
         let agent_version = agent_version.to_owned();
@@ -124,9 +135,12 @@ mod tests {
         assert_eq!(poll(&mut timer, false, at(500)), None);
         assert_eq!(poll(&mut timer, false, at(1300)), Some(number));
         assert!(!timer.answered(number - 1, at(1400)), "an answer to an earlier connection");
+        assert!(timer.waits());
         assert!(timer.answered(number, at(1400)));
+        assert!(!timer.waits());
         assert_eq!(poll(&mut timer, false, at(60_000)), None);
         assert_eq!(poll(&mut timer, true, at(70_000)), Some(number), "gaps are repeated");
+        assert!(timer.waits(), "and waited for");
     }
 
     #[test]

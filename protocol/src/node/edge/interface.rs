@@ -1,5 +1,6 @@
 //! What an edge node is told at its start, what it hears, and what it asks for.
 
+use crate::failover::{FailoverConfig, Move};
 use crate::ids::AgentId;
 use crate::node::Publish;
 use crate::queue::{QueueAnswer, QueueCommand, QueueLimits, SourcePosition};
@@ -20,6 +21,8 @@ pub struct EdgeConfig {
     /// How long readings gather before they are committed together, after the commit before. A first reading after a
     /// pause is committed at once.
     pub commit_every: Duration,
+    /// Its brokers, and when to leave one.
+    pub failover: FailoverConfig,
     /// From the system's entropy: stream ids and jitter come from it.
     pub seed: u64,
 }
@@ -41,6 +44,8 @@ pub enum EdgeInput {
     Queue(QueueAnswer),
     /// The broker has accepted the connection and the subscription.
     Connected {
+        /// The broker's place in the list, from 0.
+        broker: usize,
         /// The number of the connection, counted by the process; the same as in its will.
         connection: u64,
     },
@@ -62,6 +67,10 @@ pub enum EdgeEffect {
     Queue(QueueCommand),
     /// For the broker.
     Publish(Publish),
+    /// To end the connection without a DISCONNECT, so that the broker publishes the last will, and to connect to this broker at
+    /// once. If that fails the next of the list is tried, as after any failure. Only while connected, and once for each
+    /// connection: answered by [`EdgeInput::Disconnected`], and then [`EdgeInput::Connected`] with whatever was reached.
+    UseBroker(Move),
     /// The readings of this ticket are durable: the source may forget them.
     Accepted {
         /// The ticket.

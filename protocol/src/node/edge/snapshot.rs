@@ -11,6 +11,10 @@ use crate::wire::{Decision, State};
 pub struct EdgeSnapshot {
     /// Connected to a broker and subscribed.
     pub connected: bool,
+    /// The place in the list of the broker that it is connected to, from 0.
+    pub broker: Option<usize>,
+    /// How often it left a broker that was connected, since the start.
+    pub moves: u64,
     /// The ingester's state, as last heard on this connection; none when nothing was heard.
     pub state: Option<State>,
     /// How full the queue is.
@@ -51,6 +55,8 @@ impl EdgeNode {
         let (credit, state) = self.sender.credit();
         EdgeSnapshot {
             connected: self.connected,
+            broker: self.failover.broker(),
+            moves: self.failover.moves(),
             state,
             usage: self.usage,
             unsent: self.sender.unsent(),
