@@ -10,6 +10,7 @@ mod http;
 
 mod limits;
 mod lost_state;
+mod reconnect;
 mod tls;
 mod victoria;
 
