@@ -123,7 +123,7 @@ pub trait Message: Serialize + DeserializeOwned {
     /// [`WireError`] says what is wrong.
     fn decode(payload: &[u8]) -> Result<Self, WireError> {
         check_version(payload)?;
-        let message: Self = serde_json::from_slice(payload).map_err(|e| WireError::Malformed(e.to_string()))?;
+        let message: Self = serde_json::from_slice(payload).map_err(|error| malformed(&error))?;
         message.check()?;
         Ok(message)
     }
@@ -145,8 +145,15 @@ fn check_version(payload: &[u8]) -> Result<(), WireError> {
     if payload.len() > PAYLOAD_MAX_BYTES {
         return Err(WireError::TooLong(payload.len()));
     }
-    let Version { v } = serde_json::from_slice(payload).map_err(|e| WireError::Malformed(e.to_string()))?;
+    let Version { v } = serde_json::from_slice(payload).map_err(|error| malformed(&error))?;
     check_known_version(v)
+}
+
+/// The longest explanation that is kept: the library's quote what was sent, all of it.
+const EXPLANATION_MAX_CHARS: usize = 200;
+
+fn malformed(error: &serde_json::Error) -> WireError {
+    WireError::Malformed(error.to_string().chars().take(EXPLANATION_MAX_CHARS).collect())
 }
 
 const fn check_known_version(v: u32) -> Result<(), WireError> {

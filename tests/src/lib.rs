@@ -1,4 +1,5 @@
-//! The simulator, and what the tests that start real processes share.
+//! The simulator, hostile agents, and what the tests that start real processes share.
 
+pub mod hostile;
 pub mod real;
 pub mod sim;

@@ -6,6 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use fogline_protocol::node::CloudSnapshot;
 use fogline_runtime::link::LinkMetrics;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -23,15 +24,20 @@ fn render(snapshot: &CloudSnapshot, link: LinkMetrics) -> String {
         // Writing into a String cannot fail.
         writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}").ok();
     }
-    let refused = "fogline_ingest_messages_refused_total";
-    writeln!(out, "# HELP {refused} Messages of agents that were not taken.\n# TYPE {refused} counter").ok();
-    for (reason, count) in &snapshot.counters.refused {
-        writeln!(out, "{refused}{{reason=\"{reason}\"}} {count}").ok();
-    }
+    let (taken, refused) = ("fogline_ingest_messages_taken_total", "fogline_ingest_messages_refused_total");
+    labelled(&mut out, taken, "Messages of agents that were taken.", "channel", &snapshot.counters.taken);
+    labelled(&mut out, refused, "Messages of agents that were not taken.", "reason", &snapshot.counters.refused);
     let build = "fogline_build_info";
     writeln!(out, "# HELP {build} The program.\n# TYPE {build} gauge").ok();
     writeln!(out, "{build}{{program=\"fogline-ingest\",version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")).ok();
     out
+}
+
+fn labelled(out: &mut String, name: &str, help: &str, label: &str, counts: &BTreeMap<&'static str, u64>) {
+    writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter").ok();
+    for (value, count) in counts {
+        writeln!(out, "{name}{{{label}=\"{value}\"}} {count}").ok();
+    }
 }
 
 fn node_metrics(snapshot: &CloudSnapshot) -> Vec<Metric> {
@@ -66,6 +72,18 @@ fn node_metrics(snapshot: &CloudSnapshot) -> Vec<Metric> {
             counter,
             "Decisions that their agent answered.",
             count.decisions_acknowledged,
+        ),
+        (
+            "fogline_ingest_answers_ignored_total",
+            counter,
+            "Answers that no decision waits for: late, repeated or made up.",
+            count.answers_ignored,
+        ),
+        (
+            "fogline_ingest_terms_ignored_total",
+            counter,
+            "Terms in hellos that cannot be true, and raised nothing.",
+            count.terms_ignored,
         ),
         (
             "fogline_ingest_decisions_outstanding",

@@ -100,7 +100,7 @@ impl StoreReader {
         let counts = self
             .connection
             .prepare_cached(
-                "SELECT stored_total, term, (SELECT coalesce(sum(lost), 0) FROM stream), (SELECT count(*) FROM agent),
+                "SELECT stored_total, term, (SELECT CAST(total(lost) AS INTEGER) FROM stream), (SELECT count(*) FROM agent),
                      (SELECT count(*) FROM stream WHERE progressed),
                      (SELECT count(*) FROM decision WHERE fate = 'outstanding') FROM state",
             )?

@@ -9,6 +9,10 @@ use crate::ids::Seq;
 use crate::store::Progress;
 use crate::wire::BatchHeader;
 
+/// The most gaps that wait for their commit. Further ones wait for it too: their sender names them again until they are
+/// acknowledged.
+const NEW_GAPS_MAX: usize = 256;
+
 /// What a batch brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Accepted {
@@ -61,7 +65,7 @@ impl Receiver {
         }
         for gap in gaps {
             for news in self.received.missing(*gap) {
-                if self.would_scatter(news) {
+                if self.new_gaps.len() >= NEW_GAPS_MAX || self.would_scatter(news) {
                     return;
                 }
                 self.received.insert(news);
@@ -197,6 +201,22 @@ mod tests {
         receiver.commit();
         assert_eq!(receiver.written().through, 5);
         assert!(receiver.holds());
+    }
+
+    #[test]
+    fn gaps_that_wait_for_their_commit_are_bounded() {
+        let mut receiver = Receiver::new(None);
+        for n in 0..1000 {
+            let floor = 1 + n * 10;
+            receiver.adopt(floor, &[range(floor + 2, floor + 2), range(floor + 4, floor + 4)]);
+        }
+        assert_eq!(receiver.stage_progress().1.len(), NEW_GAPS_MAX);
+        receiver.adopt(20_000, &[range(20_002, 20_002)]);
+        assert_eq!(
+            receiver.stage_progress().1,
+            [range(20_002, 20_002)],
+            "further ones are taken when they are named again"
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::register::Issued;
 use crate::store::{AgentStatus, CommitReport, Points, Progress, Recovered, StoreAnswer, StoreCommand, StoreFault};
 use crate::time::{Monotonic, Now};
 use crate::topic::{Down, Topic, Up};
-use crate::wire::{Ack, Batch, DecisionAck, Hello, Message, State, Status, WireError};
+use crate::wire::{Ack, Batch, DecisionAck, Hello, Message, PAYLOAD_MAX_BYTES, State, Status, WireError};
 use agent::Stream;
 use agents::Agents;
 use committing::{Committing, Pending};
@@ -30,6 +30,11 @@ use steering::Steering;
 
 /// How often agents are looked over: who needs a repeated acknowledgement, who went idle.
 const TICK: Duration = Duration::from_millis(500);
+/// What keeping a batch costs beside its readings, in bytes: many small ones must not take more memory than they count for.
+const BATCH_KEEP: u64 = 512;
+/// The credits that may be held of one agent when memory is short: what it has under way, with headers and [`BATCH_KEEP`], and
+/// as much again for a credit that was larger when it was granted.
+const CREDITS_HELD_MAX: u64 = 2;
 /// An agent for which something is held hears of it again after this long. With a tick on top it stays below the 2 s
 /// within which agents do not send again.
 const REPEAT_AFTER: Duration = Duration::from_millis(1400);
@@ -99,7 +104,9 @@ impl CloudNode {
             return;
         }
         let understood = match channel {
-            Up::Readings => Batch::decode(payload).map(|batch| self.batch(&id, batch, payload.len() as u64)),
+            Up::Readings => {
+                Batch::decode(payload).map(|batch| self.batch(&id, batch, payload.len() as u64 + BATCH_KEEP))
+            }
             Up::Hello => Hello::decode(payload).map(|hello| self.hello(&id, hello, now)),
             Up::Status => Status::decode(payload).map(|status| self.status(id, status, now)),
             Up::Ack => DecisionAck::decode(payload).map(|ack| self.decision_answered(&id, &ack, now)),
@@ -117,7 +124,7 @@ impl CloudNode {
     fn batch(&mut self, id: &AgentId, batch: Batch, bytes: u64) {
         self.counters.readings += batch.readings.len() as u64;
         self.agents.activate(id);
-        if self.agents.held_bytes() + bytes > self.config.memory_bytes {
+        if !self.has_room(id, bytes) {
             self.counters.refuse("memory");
             self.agents.turn_away(id);
             return;
@@ -131,6 +138,14 @@ impl CloudNode {
             }
             None => self.open_stream(id, batch, bytes),
         }
+    }
+
+    /// The first half of the memory is whoever's comes first. The second is kept for those who keep to their credit: one that
+    /// does not must not shut out the others.
+    fn has_room(&self, id: &AgentId, bytes: u64) -> bool {
+        let (held, most) = (self.agents.held_bytes() + bytes, self.config.memory_bytes);
+        let share = (CREDITS_HELD_MAX * self.agents.credit()).max(PAYLOAD_MAX_BYTES as u64 + BATCH_KEEP);
+        held <= most && (held <= most / 2 || self.agents.held_for(id) + bytes <= share)
     }
 
     /// A batch of a stream that is not in memory: the store may know where it stands.
@@ -155,6 +170,7 @@ impl CloudNode {
         }
         match accepted {
             Accepted::Fresh(fresh) => {
+                self.counters.take("readings");
                 let fresh_count: u64 = fresh.iter().map(|range| range.count()).sum();
                 self.counters.duplicates += range.count() - fresh_count;
                 let Batch { header, readings } = batch;
@@ -164,6 +180,7 @@ impl CloudNode {
                 self.agents.hold(id, bytes);
             }
             Accepted::Duplicate => {
+                self.counters.take("readings");
                 self.counters.duplicates += range.count();
                 self.agents.owe_ack(id);
             }
@@ -177,10 +194,14 @@ impl CloudNode {
     fn hello(&mut self, id: &AgentId, hello: Hello, now: Now) {
         self.counters.hellos += 1;
         if let Some(term) = &hello.term {
-            self.issued.raise_above(id, term);
+            self.counters.terms_ignored += u64::from(!self.issued.raise_above(id, term));
         }
         self.issued.resend_to(id, now.mono);
-        let unknown = self.agents.greet(id, hello);
+        let Some(unknown) = self.agents.greet(id, hello) else {
+            self.counters.refuse("too_many_streams");
+            return;
+        };
+        self.counters.take("hello");
         unknown.into_iter().for_each(|stream| self.recall(id, stream));
         self.answer_hello(id);
     }
@@ -197,6 +218,7 @@ impl CloudNode {
     }
 
     fn recalled(&mut self, id: &AgentId, stream: StreamId, result: Result<Option<Progress>, StoreFault>) {
+        self.agents.recall_answered(id);
         match result {
             Ok(progress) => {
                 // Where a commit waits for its next try, that one knows better.
@@ -218,6 +240,7 @@ impl CloudNode {
     }
 
     fn status(&mut self, id: AgentId, status: Status, now: Now) {
+        self.counters.take("status");
         let newest = self.agents.newest_status(&id, &status);
         if newest {
             self.statuses.insert(id.clone(), AgentStatus { agent: id, status, heard: now.wall });
@@ -225,8 +248,11 @@ impl CloudNode {
     }
 
     fn decision_answered(&mut self, id: &AgentId, ack: &DecisionAck, now: Now) {
+        self.counters.take("ack");
         if self.issued.acknowledged(id, ack, now) {
             self.counters.decisions_acknowledged += 1;
+        } else {
+            self.counters.answers_ignored += 1;
         }
     }
 

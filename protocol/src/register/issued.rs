@@ -13,8 +13,9 @@ const RESEND_FIRST: Duration = Duration::from_secs(1);
 /// ...up to here.
 const RESEND_LONGEST: Duration = Duration::from_secs(8);
 
-/// The furthest that one report raises a term. Agents are ahead by the lives that an ingester has forgotten; one that reports
-/// more is broken or lies, and only its own decisions suffer.
+/// The furthest that reports raise the term of one life of an ingester. Agents are ahead by the lives that it has forgotten; one
+/// that reports more is broken or lies, and only its own decisions suffer. Counted from the start of this life: were it counted
+/// from the term of the moment, lies could lift it step by step to the end of the numbers.
 const TERM_LEAP_MAX: u64 = 1 << 20;
 
 /// A decision that is not answered yet.
@@ -25,6 +26,8 @@ struct Register {
     expires: Monotonic,
     /// Sent once it is committed, so that a restart knows of it.
     committed: bool,
+    /// Nobody can have answered what was never sent.
+    sent: bool,
     next_send: Monotonic,
     wait: Duration,
 }
@@ -33,6 +36,8 @@ struct Register {
 #[derive(Debug, Clone)]
 pub struct Issued {
     term: Term,
+    /// The counter that this life began with.
+    began: u64,
     outstanding: BTreeMap<(AgentId, String), Register>,
     /// The number and body of the newest decision, also after it was answered.
     newest: BTreeMap<(AgentId, String), (Seq, serde_json::Value)>,
@@ -45,7 +50,8 @@ impl Issued {
     /// is what the next decision is compared with.
     #[must_use]
     pub fn new(term: Term, recovered: Vec<DecisionRecord>, now: Now) -> Self {
-        let mut all = Self { term, outstanding: BTreeMap::new(), newest: BTreeMap::new(), changes: Vec::new() };
+        let (began, outstanding, newest) = (term.counter, BTreeMap::new(), BTreeMap::new());
+        let mut all = Self { term, began, outstanding, newest, changes: Vec::new() };
         for record in recovered {
             let (at, decision) = ((record.agent.clone(), record.decision.key.clone()), &record.decision);
             all.newest.insert(at, (decision.seq, decision.body.clone()));
@@ -57,6 +63,7 @@ impl Issued {
                 decided: record.decided,
                 expires: now.mono + left,
                 committed: true,
+                sent: true,
                 next_send: now.mono,
                 wait: RESEND_FIRST,
                 decision: record.decision,
@@ -74,15 +81,26 @@ impl Issued {
 
     /// `agent` has heard of the term `seen`: new decisions must be above it. Our own term is no news from an agent that
     /// we have sent something; from another it means that an earlier life of ours, now forgotten, was in the same term.
-    pub fn raise_above(&mut self, agent: &AgentId, seen: &Term) {
-        let forgotten = *seen == self.term && !self.newest.keys().any(|(of, _)| of == agent);
-        if (*seen > self.term || forgotten) && self.believes(seen) {
+    /// False when the report cannot be true, and changes nothing.
+    pub fn raise_above(&mut self, agent: &AgentId, seen: &Term) -> bool {
+        let forgotten = *seen == self.term && !self.has_decided_for(agent);
+        if *seen < self.term || (*seen == self.term && !forgotten) {
+            return true;
+        }
+        let believed = self.believes(seen);
+        if believed {
             self.term.counter = seen.counter + 1;
         }
+        believed
+    }
+
+    fn has_decided_for(&self, agent: &AgentId) -> bool {
+        let from = (agent.clone(), String::new());
+        self.newest.range(from..).next().is_some_and(|((of, _), _)| of == agent)
     }
 
     const fn believes(&self, seen: &Term) -> bool {
-        seen.counter <= self.term.counter.saturating_add(TERM_LEAP_MAX) && seen.counter < SEQ_MAX
+        seen.counter <= self.began.saturating_add(TERM_LEAP_MAX) && seen.counter < SEQ_MAX
     }
 
     /// The body of the newest decision for an agent and key.
@@ -102,6 +120,7 @@ impl Issued {
             decided: now.wall,
             expires: now.mono + Duration::from_millis(decision.ttl_ms),
             committed: false,
+            sent: false,
             next_send: now.mono,
             wait: RESEND_FIRST,
             decision,
@@ -117,7 +136,8 @@ impl Issued {
         let at = (agent.clone(), ack.key.clone());
         // An answer to an earlier life's decision, which had the same number, may still be on its way.
         let answers = |register: &&Register| {
-            register.decision.order() == (&ack.term, ack.seq) && register.decision.decided_us == ack.decided_us
+            let of_it = register.decision.order() == (&ack.term, ack.seq);
+            of_it && register.sent && register.decision.decided_us == ack.decided_us
         };
         if self.outstanding.get(&at).filter(answers).is_none() {
             return false;
@@ -137,7 +157,7 @@ impl Issued {
         self.term.counter = highest.counter.max(self.term.counter) + 1;
         let decision = Decision { term: self.term.clone(), ..register.decision };
         let next_send = now.mono + RESEND_FIRST;
-        let again = Register { decision, committed: false, next_send, wait: RESEND_FIRST, ..register };
+        let again = Register { decision, committed: false, sent: false, next_send, wait: RESEND_FIRST, ..register };
         self.changes.push(record(agent, &again, Fate::Outstanding));
         self.outstanding.insert((agent.clone(), again.decision.key.clone()), again);
     }
@@ -182,6 +202,7 @@ impl Issued {
             if !register.committed || register.next_send > now {
                 continue;
             }
+            register.sent = true;
             register.next_send = now + register.wait;
             register.wait = (register.wait * 2).min(RESEND_LONGEST);
             let left = u64::try_from(register.expires.since(now).as_millis()).unwrap_or(u64::MAX).max(1);
@@ -300,6 +321,7 @@ mod tests {
         all.raise_above(&agent("lane-1"), &term(2 << 20));
         assert_eq!(all.term(), &term(1));
         issue(&mut all, "lane-1", now(0));
+        all.due(now(0).mono);
         let refused = superseded(&all, SEQ_MAX);
         all.acknowledged(&agent("lane-1"), &refused, now(10));
         assert_eq!((all.term(), all.outstanding()), (&term(1), 0), "it is given up for this agent, and for no other");
@@ -308,9 +330,30 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_to_what_was_not_sent_is_none() {
+        let mut all = Issued::new(term(1), Vec::new(), now(0));
+        issue(&mut all, "lane-1", now(0));
+        let guessed = superseded(&all, 7);
+        assert!(!all.acknowledged(&agent("lane-1"), &guessed, now(1)));
+        assert_eq!(all.take_changes(), [], "nothing is decided and committed for a guess");
+        assert_eq!(all.term(), &term(1));
+    }
+
+    #[test]
+    fn no_number_of_reports_raises_the_term_further_than_one() {
+        let mut all = Issued::new(term(1), Vec::new(), now(0));
+        for _ in 0..10_000 {
+            let seen = term(all.term().counter + 1000);
+            all.raise_above(&agent("lane-1"), &seen);
+        }
+        assert!(all.term().counter <= 2 + TERM_LEAP_MAX, "{:?}", all.term());
+    }
+
+    #[test]
     fn what_is_in_force_outlives_a_restart() {
         let mut before = Issued::new(term(1), Vec::new(), now(0));
         issue(&mut before, "lane-1", now(0));
+        before.due(now(0).mono);
         let applied = DecisionAck { outcome: Outcome::Applied, ..superseded(&before, 1) };
         before.acknowledged(&agent("lane-1"), &applied, now(1));
         let mut after = Issued::new(term(2), before.take_changes(), now(5));
@@ -323,6 +366,7 @@ mod tests {
         let mut all = Issued::new(term(1), Vec::new(), now(0));
         issue(&mut all, "lane-1", now(0));
         issue(&mut all, "lane-2", now(0));
+        all.due(now(0).mono);
         let applied = DecisionAck { outcome: Outcome::Applied, ..superseded(&all, 1) };
         all.acknowledged(&agent("lane-2"), &applied, now(1));
         all.forget_all_but(|_| false);

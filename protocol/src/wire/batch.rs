@@ -3,7 +3,7 @@
 //! The agent joins a header and readings that were encoded when they were appended; the ingester reads them into one piece of
 //! memory.
 
-use super::{PAYLOAD_MAX_BYTES, VERSION, WireError, check_known_version, check_ranges, check_seq};
+use super::{PAYLOAD_MAX_BYTES, VERSION, WireError, check_known_version, check_ranges, check_seq, malformed};
 use crate::delivery::ranges::Range;
 use crate::delivery::{BATCH_MAX_READINGS, GAPS_PER_MESSAGE_MAX};
 use crate::ids::{SEQ_MAX, Seq, StreamId};
@@ -82,7 +82,7 @@ impl Batch {
         match (parsed, draft.problem.take()) {
             (Ok(()), _) => draft.finish(),
             (Err(_), Some(problem)) => Err(problem),
-            (Err(error), None) => Err(WireError::Malformed(error.to_string())),
+            (Err(error), None) => Err(malformed(&error)),
         }
     }
 

@@ -55,6 +55,13 @@ impl Database {
         self.query(sql, [agent], |row| row.get(0)).unwrap_or(0)
     }
 
+    /// The newest stream of an agent of which something is written, as the number that its id shows.
+    #[must_use]
+    pub fn stream_of(&self, agent: &str) -> Option<u64> {
+        let sql = "SELECT bits FROM stream s JOIN agent a ON a.id = s.agent WHERE a.name = ?1 AND progressed ORDER BY s.id DESC LIMIT 1";
+        self.query(sql, [agent], |row| row.get(0)).map(i64::cast_unsigned)
+    }
+
     /// The term of the newest limit of an agent that it has applied, and the limit in km/h.
     #[must_use]
     pub fn applied_limit(&self, agent: &str) -> Option<(i64, f64)> {

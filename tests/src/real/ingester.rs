@@ -75,6 +75,17 @@ impl Ingester {
         value.unwrap_or_else(|| panic!("no {name} in {page}"))
     }
 
+    /// The values of a metric by its one label.
+    #[must_use]
+    pub fn metrics_by_label(&self, name: &str) -> std::collections::BTreeMap<String, u64> {
+        let (_, page) = get(self.http(), "/metrics").expect("the ingester answers");
+        let labelled = |line: &str| {
+            let (label, value) = line.strip_prefix(name)?.strip_prefix('{')?.split_once("\"} ")?;
+            Some((label.split_once("=\"")?.1.to_owned(), value.trim().parse().ok()?))
+        };
+        page.lines().filter_map(labelled).collect()
+    }
+
     fn wait_until_useful(&self) {
         until("the ingester is ready", || get(self.http(), "/readyz").filter(|(status, _)| *status == 200));
     }

@@ -45,3 +45,56 @@ pub fn publish_by_hand(broker: &Broker, topic: &str, message: &str) -> bool {
     assert!(status.success(), "mosquitto_pub: {output}");
     true
 }
+
+/// A client that publishes whatever it is given, at QoS 1, and counts what the broker has acknowledged.
+pub struct Publisher {
+    client: rumqttc::Client,
+    connection: rumqttc::Connection,
+    waiting: usize,
+}
+
+impl Publisher {
+    /// Publishes without an acknowledgement, at most: well below what a broker holds back for.
+    const INFLIGHT: u16 = 50;
+
+    /// Connects under this name.
+    #[must_use]
+    pub fn connect(broker: &Broker, name: &str) -> Self {
+        let mut options = rumqttc::MqttOptions::new(name, "127.0.0.1", broker.port);
+        options.set_max_packet_size(1 << 20, 1 << 20).set_inflight(Self::INFLIGHT);
+        let (client, connection) = rumqttc::Client::new(options, usize::from(Self::INFLIGHT));
+        Self { client, connection, waiting: 0 }
+    }
+
+    /// Publishes, and waits while too much is unacknowledged.
+    ///
+    /// # Errors
+    /// When the connection has ended.
+    pub fn publish(&mut self, topic: &str, payload: Vec<u8>) -> anyhow::Result<()> {
+        self.client.try_publish(topic, rumqttc::QoS::AtLeastOnce, false, payload).expect("there is room");
+        self.waiting += 1;
+        while self.waiting >= usize::from(Self::INFLIGHT) {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the broker has all of it.
+    ///
+    /// # Errors
+    /// When the connection has ended.
+    pub fn flush(&mut self) -> anyhow::Result<()> {
+        while self.waiting > 0 {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self) -> anyhow::Result<()> {
+        let event = self.connection.recv().expect("the client is there");
+        if let rumqttc::Event::Incoming(rumqttc::Packet::PubAck(_)) = event? {
+            self.waiting -= 1;
+        }
+        Ok(())
+    }
+}

@@ -143,6 +143,12 @@ impl Program {
         self.child.try_wait().unwrap()
     }
 
+    /// The number of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has said since it was started last.
     #[must_use]
     pub const fn output(&self) -> &Output {

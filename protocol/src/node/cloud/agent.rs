@@ -4,7 +4,7 @@ use crate::delivery::receiver::Receiver;
 use crate::ids::StreamId;
 use crate::time::Monotonic;
 use crate::wire::{Batch, Hello};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A stream of an agent.
 #[derive(Debug)]
@@ -24,7 +24,9 @@ pub(super) struct Agent {
     /// The streams that the newest hello named.
     pub(super) named: Vec<StreamId>,
     /// Streams whose recall failed, to be asked again.
-    pub(super) forgotten: Vec<StreamId>,
+    pub(super) forgotten: BTreeSet<StreamId>,
+    /// Recalls that the store has not answered yet.
+    pub(super) recalls: usize,
     /// The number of a hello that the next acknowledgement answers.
     pub(super) answers: Option<u64>,
     /// Something was not taken since the last acknowledgement.
@@ -47,7 +49,8 @@ impl Agent {
             streams: BTreeMap::new(),
             greeting: None,
             named: Vec::new(),
-            forgotten: Vec::new(),
+            forgotten: BTreeSet::new(),
+            recalls: 0,
             answers: None,
             turned_away: false,
             held: 0,

@@ -16,6 +16,9 @@ const AGENTS_MAX: usize = 20_000;
 const FORGET_AFTER: Duration = Duration::from_secs(600);
 /// An agent that sent readings within this time shares the credit.
 const ACTIVE_FOR: Duration = Duration::from_secs(5);
+/// The most recalls of one agent that the store has not answered. An honest agent needs one for each of its streams, and as many
+/// again when it comes back with others; one that names new streams without end must not keep everybody's commits waiting.
+const RECALLS_MAX: usize = 2 * STREAMS_MAX;
 /// The smallest credit of an agent: some twenty readings.
 const CREDIT_MIN: u64 = 4 * 1024;
 
@@ -71,6 +74,10 @@ impl Agents {
         self.held
     }
 
+    pub(super) fn held_for(&self, id: &AgentId) -> u64 {
+        self.list.get(id).map_or(0, |agent| agent.held)
+    }
+
     /// The bytes that each agent may have unacknowledged: an equal share among those that have something to send.
     pub(super) fn credit(&self) -> u64 {
         let share = self.credit_bytes / (self.active.len() as u64).max(1);
@@ -112,20 +119,26 @@ impl Agents {
             // A late hello of an earlier life may have named others than those that are being sent.
             agent.forget_one_at_rest();
         }
-        let room = agent.streams.len() < STREAMS_MAX;
+        let room = agent.streams.len() < STREAMS_MAX && agent.recalls < RECALLS_MAX;
         if room {
+            agent.recalls += 1;
             agent.streams.insert(stream, Stream::Recalling(waiting));
         }
         room
     }
 
-    /// Takes a hello. Gives the streams that are not known: to be recalled.
-    pub(super) fn greet(&mut self, id: &AgentId, hello: Hello) -> Vec<StreamId> {
-        let Some(agent) = self.list.get_mut(id) else { return Vec::new() };
-        agent.named = hello.streams.iter().map(|open| open.stream).collect();
+    /// Takes a hello. Gives the streams that are not known: to be recalled. None when the store has not answered for too many
+    /// other streams of this agent yet; it says its hello again.
+    pub(super) fn greet(&mut self, id: &AgentId, hello: Hello) -> Option<BTreeSet<StreamId>> {
+        let agent = self.list.get_mut(id)?;
+        let named = hello.streams.iter().map(|open| open.stream);
+        let unknown: BTreeSet<StreamId> = named.clone().filter(|stream| !agent.streams.contains_key(stream)).collect();
+        if agent.recalls + unknown.len() > RECALLS_MAX {
+            return None;
+        }
+        agent.recalls += unknown.len();
+        agent.named = named.collect();
         agent.forget_unnamed();
-        let unknown: Vec<StreamId> =
-            agent.named.iter().copied().filter(|stream| !agent.streams.contains_key(stream)).collect();
         for stream in &unknown {
             agent.streams.insert(*stream, Stream::Recalling(Vec::new()));
         }
@@ -133,7 +146,7 @@ impl Agents {
             self.active.insert(id.clone());
         }
         agent.greeting = Some(hello);
-        unknown
+        Some(unknown)
     }
 
     /// Answers the hello if every stream that it names is known. Gives the streams whose floor or gaps moved.
@@ -158,6 +171,13 @@ impl Agents {
         moved
     }
 
+    /// The store answered a recall.
+    pub(super) fn recall_answered(&mut self, id: &AgentId) {
+        if let Some(agent) = self.list.get_mut(id) {
+            agent.recalls = agent.recalls.saturating_sub(1);
+        }
+    }
+
     /// The store said where a stream stands. Gives the batches that waited for it.
     pub(super) fn recalled(&mut self, id: &AgentId, stream: StreamId, progress: Option<Progress>) -> Vec<(Batch, u64)> {
         let Some(agent) = self.list.get_mut(id) else { return Vec::new() };
@@ -168,10 +188,11 @@ impl Agents {
         }
     }
 
-    /// The store did not say where a stream stands: it is asked again at the next look.
+    /// The store did not say where a stream stands: it is asked again at the next look, if somebody still wants to know.
     pub(super) fn recall_failed(&mut self, id: &AgentId, stream: StreamId) {
-        if let Some(agent) = self.list.get_mut(id) {
-            agent.forgotten.push(stream);
+        let Some(agent) = self.list.get_mut(id) else { return };
+        if matches!(agent.streams.get(&stream), Some(Stream::Recalling(_))) {
+            agent.forgotten.insert(stream);
         }
     }
 
@@ -229,7 +250,9 @@ impl Agents {
             if waits && now.since(agent.acked) >= repeat_after {
                 self.urgent.insert(id.clone());
             }
-            recall.extend(agent.forgotten.drain(..).map(|stream| (id.clone(), stream)));
+            let forgotten = std::mem::take(&mut agent.forgotten);
+            agent.recalls += forgotten.len();
+            recall.extend(forgotten.into_iter().map(|stream| (id.clone(), stream)));
         }
         recall
     }

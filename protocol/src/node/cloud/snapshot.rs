@@ -34,6 +34,13 @@ pub struct Counters {
     pub decisions_sent: u64,
     /// Decisions that their agent answered.
     pub decisions_acknowledged: u64,
+    /// Answers that no decision waits for: late ones, repeated ones, and those that somebody made up.
+    pub answers_ignored: u64,
+    /// Terms in hellos that nobody can have heard of: they raise nothing.
+    pub terms_ignored: u64,
+    /// Messages that were taken, by the last level of their topic. With those that were not taken, each message is counted once,
+    /// as soon as the store has said where its stream stands.
+    pub taken: BTreeMap<&'static str, u64>,
     /// Messages that were not taken, by reason. The reasons are a fixed set of words.
     pub refused: BTreeMap<&'static str, u64>,
     /// Why the last one was not.
@@ -41,6 +48,10 @@ pub struct Counters {
 }
 
 impl Counters {
+    pub(super) fn take(&mut self, channel: &'static str) {
+        *self.taken.entry(channel).or_default() += 1;
+    }
+
     pub(in crate::node) fn refuse(&mut self, reason: &'static str) {
         *self.refused.entry(reason).or_default() += 1;
     }
