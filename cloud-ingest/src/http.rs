@@ -10,7 +10,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use fogline_door::http::{Door, DoorError, HttpConfig, Problem, serve as serve_routes};
-use fogline_protocol::node::CloudSnapshot;
+use fogline_protocol::node::SiteSnapshot;
+use fogline_protocol::wire::Role;
 use fogline_runtime::link::LinkMetrics;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,14 +20,14 @@ use tokio::sync::watch;
 /// What the pages are made from.
 pub(crate) struct Served {
     database: PathBuf,
-    snapshots: watch::Receiver<CloudSnapshot>,
+    snapshots: watch::Receiver<SiteSnapshot>,
     link: Box<dyn Fn() -> LinkMetrics + Send + Sync>,
 }
 
 impl Served {
     pub(crate) fn new(
         database: PathBuf,
-        snapshots: watch::Receiver<CloudSnapshot>,
+        snapshots: watch::Receiver<SiteSnapshot>,
         link: Box<dyn Fn() -> LinkMetrics + Send + Sync>,
     ) -> Self {
         Self { database, snapshots, link }
@@ -83,12 +84,15 @@ pub(crate) async fn serve(config: HttpConfig, served: Served) -> Result<Door, Do
     serve_routes(config, routes).await
 }
 
-/// Whether readings can be taken and stored now, and if not, why.
+/// Whether readings can be taken and stored now, here or by the leader that this one stands by, and if not, why.
 async fn readyz(State(served): State<Arc<Served>>) -> (StatusCode, String) {
-    let snapshot = served.snapshots.borrow();
-    match (&snapshot.store_down, snapshot.connected) {
-        (None, true) => (StatusCode::OK, "ok\n".to_owned()),
-        (Some(fault), _) => (StatusCode::SERVICE_UNAVAILABLE, format!("{fault}\n")),
-        (None, false) => (StatusCode::SERVICE_UNAVAILABLE, "not connected to a broker\n".to_owned()),
+    let site = served.snapshots.borrow();
+    let not = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why);
+    match (&site.cloud.store_down, site.connected.is_empty(), site.role, &site.leader) {
+        (Some(fault), ..) => not(format!("{fault}\n")),
+        (None, true, ..) => not("not connected to a broker\n".to_owned()),
+        (None, false, Role::Leading, _) => (StatusCode::OK, "ok\n".to_owned()),
+        (None, false, _, Some(leader)) => (StatusCode::OK, format!("ok: standing by, {leader} leads\n")),
+        (None, false, _, None) => not("no ingester leads yet\n".to_owned()),
     }
 }

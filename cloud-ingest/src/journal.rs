@@ -1,6 +1,9 @@
-//! What the log says of messages that were not taken: the first at once, then how many in so long.
+//! What the log says: who leads, which brokers are there, and messages that were not taken: of those the first at once, then
+//! how many in so long.
 
-use fogline_protocol::node::Counters;
+use fogline_protocol::ids::Name;
+use fogline_protocol::node::{Counters, SiteSnapshot};
+use fogline_protocol::wire::Role;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -8,15 +11,69 @@ use tokio::time::Instant;
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// Follows the counters.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Journal {
+    /// The addresses of the brokers.
+    brokers: Vec<String>,
+    connected: Vec<bool>,
+    leader: Option<Name>,
+    leading: bool,
+    in_step: bool,
     refused: u64,
     quiet_until: Option<Instant>,
 }
 
 impl Journal {
-    /// Looks whether messages were refused since the last word.
-    pub(crate) fn look(&mut self, counters: &Counters, now: Instant) {
+    /// Nothing is connected yet.
+    pub(crate) fn new(brokers: Vec<String>) -> Self {
+        let connected = vec![false; brokers.len()];
+        Self { brokers, connected, leader: None, leading: false, in_step: false, refused: 0, quiet_until: None }
+    }
+
+    /// A connection stands.
+    pub(crate) fn connected(&mut self, at: usize) {
+        if let (Some(connected), Some(broker)) = (self.connected.get_mut(at), self.brokers.get(at)) {
+            *connected = true;
+            tracing::info!(broker, "connected and subscribed");
+        }
+    }
+
+    /// A connection is gone. Attempts that fail are not worth a word.
+    pub(crate) fn disconnected(&mut self, at: usize, reason: &str) {
+        if let (Some(connected @ true), Some(broker)) = (self.connected.get_mut(at), self.brokers.get(at)) {
+            *connected = false;
+            tracing::warn!(broker, reason, "the connection to the broker ended; connecting again");
+        }
+    }
+
+    /// Looks for what is new.
+    pub(crate) fn look(&mut self, site: &SiteSnapshot, now: Instant) {
+        self.look_who_leads(site);
+        self.look_for_refusals(&site.cloud.counters, now);
+    }
+
+    fn look_who_leads(&mut self, site: &SiteSnapshot) {
+        let leading = site.role == Role::Leading;
+        let term = site.term.as_ref().map_or(0, |term| term.counter);
+        if leading && !self.leading {
+            tracing::info!(term, "leads: takes readings and decides");
+        } else if self.leading && !leading {
+            tracing::warn!(term, "leads no more");
+        }
+        if !leading && site.leader != self.leader {
+            match &site.leader {
+                Some(leader) => tracing::info!(%leader, term, "stands by"),
+                None if !self.leading => tracing::warn!("the leader is silent"),
+                None => {}
+            }
+        }
+        if site.in_step && !self.in_step && !leading {
+            tracing::info!("in step with the leader: could take over without loss");
+        }
+        (self.leading, self.in_step, self.leader) = (leading, site.in_step, site.leader.clone());
+    }
+
+    fn look_for_refusals(&mut self, counters: &Counters, now: Instant) {
         let refused = counters.refused.values().sum();
         if refused == self.refused || self.quiet_until.is_some_and(|until| now < until) {
             return;

@@ -3,15 +3,14 @@
 use crate::http::{self, Served};
 use crate::journal::Journal;
 use crate::settings::{IngestConfig, StoreKind};
-use crate::shell::IngestShell;
+use crate::shell::{Ending, IngestShell};
 use crate::store::{InfluxConfig, InfluxStore, NullStore, SqliteStore, StateDb, Store, StoreThread};
 use anyhow::Context;
-use fogline_protocol::node::{CloudConfig, CloudNode, CloudSnapshot};
-use fogline_protocol::topic::up_filter;
-use fogline_protocol::window::DECISION_WIDTH_S;
-use fogline_runtime::clock::{Clock, entropy, wall};
+use fogline_protocol::node::{CloudConfig, Keeping, SiteConfig, SiteNode, SiteSnapshot};
+use fogline_protocol::topic::{Realm, peer_filter, up_filter};
+use fogline_runtime::clock::{Clock, entropy};
 use fogline_runtime::driver::drive;
-use fogline_runtime::link::{Link, LinkConfig, LinkMetrics};
+use fogline_runtime::link::{BrokerAddress, Link, LinkConfig, LinkEvents, LinkHandle, LinkMetrics};
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,7 +23,9 @@ const INCOMING_BYTES: usize = 16 << 20;
 const OUTGOING_BYTES: usize = 8 << 20;
 /// Answers of the store that wait for the node: it has one commit and some recalls outstanding.
 const ANSWERS_MAX: usize = 64;
-/// How long to say goodbye to the broker.
+/// How long an orderly stop waits for the store and for what followers lack.
+const LEAVE_DEADLINE: Duration = Duration::from_millis(1500);
+/// How long to say goodbye to a broker.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// What a running ingester can be asked for.
@@ -35,7 +36,7 @@ pub struct Running {
     /// The database or the state, for readers.
     pub database: PathBuf,
     /// The node, some ten times a second.
-    pub snapshots: watch::Receiver<CloudSnapshot>,
+    pub snapshots: watch::Receiver<SiteSnapshot>,
 }
 
 /// Runs an ingester until `shutdown` completes. Says through `ready` when it serves; that it is connected and able to
@@ -49,67 +50,96 @@ pub async fn run(
     ready: oneshot::Sender<Running>,
 ) -> anyhow::Result<()> {
     let clock = Clock::new();
-    let run = entropy();
     let database = database(&config);
-    let mut store = open_store(&config, &database)?;
-    let since = wall() - config.grace - Duration::from_secs(u64::from(DECISION_WIDTH_S));
-    let recovered = store.recover(run, since).context("the ingester's state cannot be read")?;
-
-    let mut cloud = CloudConfig::new(config.name.clone(), run);
-    cloud.memory_bytes = config.memory_bytes;
-    cloud.credit_bytes = config.credit_bytes;
-    cloud.grace = config.grace;
-    cloud.limit_rule = config.limit_rule;
-    let mut node = CloudNode::new(cloud, recovered, clock.now());
-
-    let mut link_config = LinkConfig::new(config.brokers.clone(), config.name.as_str(), entropy());
-    link_config.subscriptions = vec![up_filter(config.region.as_ref())];
-    link_config.incoming_bytes = INCOMING_BYTES;
-    link_config.security = config.security.clone();
-    link_config.outgoing_bytes = OUTGOING_BYTES;
-    link_config.inflight = fogline_runtime::link::MAX_INFLIGHT;
-    let (link, events) = Link::start(link_config, |_| None)?;
+    let (store, identity) = open_store(&config, &database)?;
+    let realm = config.region.clone().map_or(Realm::Everywhere, Realm::Region);
+    let mut node = SiteNode::new(site(&config, realm.clone(), identity), clock.now());
+    let (links, events) = connect(&config, &realm)?;
 
     let (sink, answers) = mpsc::channel(ANSWERS_MAX);
     let store = StoreThread::spawn(store, sink).context("no thread for the store")?;
-    let (snapshots, watched) = watch::channel(node.snapshot());
-    let metrics = link.clone();
-    let link_metrics = move || -> LinkMetrics { metrics.metrics() };
+    let (snapshots, watched) = watch::channel(node.snapshot(clock.now().mono));
+    let counted = links.clone();
+    let link_metrics = move || counted.iter().map(LinkHandle::metrics).fold(LinkMetrics::default(), LinkMetrics::and);
     let served = Served::new(database.clone(), watched.clone(), Box::new(link_metrics));
     let door = http::serve(config.http, served).await?;
     // Nobody may be waiting to hear it.
     ready.send(Running { url: door.url(), database, snapshots: watched }).ok();
     tracing::info!(name = %config.name, http = %door.address, store = ?config.store, "ingester started");
 
+    let (left, has_left) = watch::channel(false);
     let mut shell = IngestShell {
-        link,
+        links,
         events,
+        agents: up_filter(&realm),
         store,
         answers,
         snapshots,
         next_snapshot: Instant::now(),
-        store_closed: false,
-        link_closed: false,
-        connected: false,
-        journal: Journal::default(),
+        clock,
+        journal: Journal::new(config.brokers.iter().map(BrokerAddress::to_string).collect()),
+        ending: None,
+        left,
     };
     drive(&mut node, &mut shell, &clock, shutdown).await;
+    if shell.ending.is_none() {
+        node.leave(clock.now());
+        drive(&mut node, &mut shell, &clock, left_or_late(has_left)).await;
+    }
     door.stop().await;
     stop(shell).await
 }
 
+/// The rules and limits of the node.
+fn site(config: &IngestConfig, realm: Realm, store: String) -> SiteConfig {
+    let mut cloud = CloudConfig::new(config.name.clone(), entropy());
+    cloud.memory_bytes = config.memory_bytes;
+    cloud.credit_bytes = config.credit_bytes;
+    cloud.grace = config.grace;
+    cloud.limit_rule = config.limit_rule;
+    let keeping = match config.store {
+        StoreKind::Sqlite | StoreKind::Null => Keeping::Together,
+        StoreKind::Influxdb => Keeping::Apart,
+    };
+    let (rank, brokers) = (config.rank, config.brokers.len());
+    SiteConfig { realm, rank, brokers, store, keeping, ..SiteConfig::new(cloud) }
+}
+
+/// A link to each broker. What agents say is heard only by the one that leads.
+fn connect(config: &IngestConfig, realm: &Realm) -> anyhow::Result<(Vec<LinkHandle>, Vec<LinkEvents>)> {
+    let (mut links, mut events) = (Vec::new(), Vec::new());
+    let share = config.brokers.len().max(1);
+    for broker in &config.brokers {
+        let mut link = LinkConfig::new(vec![broker.clone()], config.name.as_str(), entropy());
+        link.subscriptions = vec![peer_filter(realm)];
+        link.incoming_bytes = INCOMING_BYTES / share;
+        link.security = config.security.clone();
+        link.outgoing_bytes = OUTGOING_BYTES / share;
+        link.inflight = fogline_runtime::link::MAX_INFLIGHT;
+        let (handle, heard) = Link::start(link, |_| None)?;
+        links.push(handle);
+        events.push(heard);
+    }
+    Ok((links, events))
+}
+
+async fn left_or_late(mut left: watch::Receiver<bool>) {
+    // The sender is in the shell, which outlives this wait.
+    tokio::time::timeout(LEAVE_DEADLINE, left.wait_for(|left| *left)).await.ok();
+}
+
 /// Lets the store finish what it was given: what is stored and not acknowledged would only be sent again.
 async fn stop(shell: IngestShell) -> anyhow::Result<()> {
-    let IngestShell { link, events, store, answers, store_closed, link_closed, .. } = shell;
+    let IngestShell { links, events, store, answers, ending, .. } = shell;
     drop(events);
     drop(answers);
-    link.close(CLOSE_DEADLINE).await;
-    tokio::task::spawn_blocking(move || store.stop()).await??;
-    anyhow::ensure!(
-        !store_closed,
-        "the store's thread ended: restart the ingester; agents send again what was not stored"
-    );
-    anyhow::ensure!(!link_closed, "the MQTT link ended: restart the ingester; agents send again what was not stored");
+    for link in links {
+        link.close(CLOSE_DEADLINE).await;
+    }
+    tokio::task::spawn_blocking(move || store.stop()).await?.map_err(|_| Ending::Store)?;
+    if let Some(ending) = ending {
+        return Err(ending.into());
+    }
     tracing::info!("ingester stopped");
     Ok(())
 }

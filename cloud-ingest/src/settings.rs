@@ -45,7 +45,7 @@ pub enum StoreKind {
 #[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Broker to connect to, HOST:PORT, or mqtts://HOST:PORT for TLS; several in order of preference [default: 127.0.0.1:1883]
+    /// Broker to connect to, HOST:PORT, or mqtts://HOST:PORT for TLS; with several sites the brokers of all [default: 127.0.0.1:1883]
     #[arg(long = "broker", value_name = "HOST:PORT", env = "FOGLINE_INGEST_BROKER", value_delimiter = ',')]
     pub brokers: Vec<String>,
     /// This ingester's name, also its MQTT client id [default: ingest-1]
@@ -54,6 +54,15 @@ pub struct Settings {
     /// Take the agents of this region only [default: of all regions]
     #[arg(long, value_name = "REGION", env = "FOGLINE_INGEST_REGION")]
     pub region: Option<String>,
+    /// Of several ingesters of a region that would lead the one of the highest rank does [default: 0]
+    #[arg(long, value_name = "NUMBER", env = "FOGLINE_INGEST_RANK")]
+    pub rank: Option<u32>,
+    /// Share the SQLite file in the data directory with another ingester of this machine
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true", env = "FOGLINE_INGEST_SHARED")]
+    pub shared: Option<bool>,
+    /// What all that share this InfluxDB call it, if they reach it under different addresses [default: its address, organisation and bucket]
+    #[arg(long, value_name = "NAME", env = "FOGLINE_INGEST_STORE_NAME")]
+    pub store_name: Option<String>,
     /// Where the database or the state is kept [default: fogline-data/ingest]
     #[arg(long, value_name = "DIR", env = "FOGLINE_INGEST_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
@@ -144,7 +153,7 @@ impl std::fmt::Debug for InfluxSettings {
 /// An ingester's configuration, complete and checked.
 #[derive(Debug, Clone)]
 pub struct IngestConfig {
-    /// Brokers in order of preference.
+    /// The brokers of all sites: it is connected to each of them.
     pub brokers: Vec<BrokerAddress>,
     /// Whom it trusts, and who it says it is.
     pub security: LinkSecurity,
@@ -152,6 +161,12 @@ pub struct IngestConfig {
     pub name: Name,
     /// The region whose agents it takes; none: all.
     pub region: Option<Name>,
+    /// Of several that would lead the highest does.
+    pub rank: u32,
+    /// Whether another ingester of this machine uses the same SQLite file.
+    pub shared: bool,
+    /// What those that share its InfluxDB call it.
+    pub store_name: Option<String>,
     /// Where its files are.
     pub data_dir: PathBuf,
     /// Where readings go.
@@ -192,6 +207,9 @@ impl Settings {
             brokers: if self.brokers.is_empty() { other.brokers } else { self.brokers },
             name: self.name.or(other.name),
             region: self.region.or(other.region),
+            rank: self.rank.or(other.rank),
+            shared: self.shared.or(other.shared),
+            store_name: self.store_name.or(other.store_name),
             data_dir: self.data_dir.or(other.data_dir),
             store: self.store.or(other.store),
             synchronous: self.synchronous.or(other.synchronous),
@@ -235,6 +253,12 @@ impl Settings {
         let influxdb = (store == StoreKind::Influxdb).then(|| {
             influxdb(self.influxdb_url, self.influxdb_org, self.influxdb_bucket, self.influxdb_token_file, problems)
         });
+        let shared = self.shared.unwrap_or(false);
+        if shared && store != StoreKind::Sqlite {
+            problems.push(
+                "shared: only a SQLite file is shared like this; sites share an InfluxDB by its address".to_owned(),
+            );
+        }
         let brokers = brokers(self.brokers, problems);
         let given = SecuritySettings {
             broker_ca: self.broker_ca,
@@ -248,6 +272,9 @@ impl Settings {
             brokers,
             name: own,
             region,
+            rank: self.rank.unwrap_or(0),
+            shared,
+            store_name: self.store_name,
             data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("fogline-data/ingest")),
             store,
             synchronous: synchronous(self.synchronous.as_deref(), problems),

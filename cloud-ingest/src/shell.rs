@@ -1,12 +1,17 @@
-//! What the cloud node is connected to: the MQTT link and the store's thread.
+//! What the site node is connected to: a link to each broker, and the store's thread.
 
 use crate::journal::Journal;
 use crate::store::StoreThread;
 use bytes::Bytes;
-use fogline_protocol::node::{CloudEffect, CloudInput, CloudNode, CloudSnapshot};
+use fogline_protocol::ids::Name;
+use fogline_protocol::node::{self, SiteEffect, SiteInput, SiteNode, SiteSnapshot};
 use fogline_protocol::store::StoreAnswer;
+use fogline_runtime::clock::Clock;
 use fogline_runtime::driver::Shell;
 use fogline_runtime::link::{LinkEvent, LinkEvents, LinkHandle, Publish};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -14,79 +19,134 @@ use tokio::time::Instant;
 /// How often a snapshot is shown to the outside.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
 
-/// The shell.
-pub(crate) struct IngestShell {
-    pub(crate) link: LinkHandle,
-    pub(crate) events: LinkEvents,
-    pub(crate) store: StoreThread,
-    pub(crate) answers: mpsc::Receiver<StoreAnswer>,
-    pub(crate) snapshots: watch::Sender<CloudSnapshot>,
-    pub(crate) next_snapshot: Instant,
-    /// The store's thread has ended: nothing can be stored any more.
-    pub(crate) store_closed: bool,
-    /// The link's task has ended: nobody is heard any more.
-    pub(crate) link_closed: bool,
-    pub(crate) connected: bool,
-    pub(crate) journal: Journal,
+/// Why an ingester cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Ending {
+    /// Nothing can be stored any more.
+    #[error("the store's thread ended: restart the ingester; agents send again what was not stored")]
+    Store,
+    /// Nobody is heard any more at one of the brokers.
+    #[error("the MQTT link ended: restart the ingester; agents send again what was not stored")]
+    Link,
+    /// Another ingester takes the same agents' readings to another store.
+    #[error(
+        "{peer} takes the same agents' readings and writes to another store ({store}): sites must share one. Give both the \
+         same InfluxDB (--store influxdb; --store-name where they reach it under different addresses), or on one machine the \
+         same --data-dir with --shared, or each a --region of its own"
+    )]
+    Conflict {
+        /// The other one.
+        peer: Name,
+        /// Its store.
+        store: String,
+    },
 }
 
-impl Shell<CloudNode> for IngestShell {
-    fn start(&mut self, effect: CloudEffect) {
+/// The shell.
+pub(crate) struct IngestShell {
+    /// One for each broker, in their order.
+    pub(crate) links: Vec<LinkHandle>,
+    pub(crate) events: Vec<LinkEvents>,
+    /// What to hear while it leads.
+    pub(crate) agents: String,
+    pub(crate) store: StoreThread,
+    pub(crate) answers: mpsc::Receiver<StoreAnswer>,
+    pub(crate) snapshots: watch::Sender<SiteSnapshot>,
+    pub(crate) next_snapshot: Instant,
+    pub(crate) clock: Clock,
+    pub(crate) journal: Journal,
+    pub(crate) ending: Option<Ending>,
+    /// Done when an orderly stop has nothing left to wait for.
+    pub(crate) left: watch::Sender<bool>,
+}
+
+impl Shell<SiteNode> for IngestShell {
+    fn start(&mut self, effect: SiteEffect) {
         match effect {
-            CloudEffect::Publish(publish) => {
-                let payload = Bytes::from(publish.payload);
-                let message = Publish { topic: publish.topic, payload, retain: publish.retain };
-                // What the link has no room for is said again: acknowledgements every 2 s, decisions until answered.
-                // The link counts it.
-                self.link.publish(message).ok();
+            SiteEffect::Publish { broker, publish } => self.publish(broker, publish),
+            SiteEffect::Store(command) => {
+                if self.store.send(command).is_err() {
+                    self.ending = Some(Ending::Store);
+                }
             }
-            CloudEffect::Store(command) => self.store_closed |= self.store.send(command).is_err(),
+            SiteEffect::Listen(listens) => {
+                let filter = listens.then(|| self.agents.clone());
+                self.links.iter().for_each(|link| link.listen(filter.clone()));
+            }
+            SiteEffect::Conflict { peer, store } => self.ending = Some(Ending::Conflict { peer, store }),
         }
     }
 
-    async fn next(&mut self, _: &CloudNode) -> Option<CloudInput> {
-        if self.store_closed {
+    async fn next(&mut self, _: &SiteNode) -> Option<SiteInput> {
+        if self.ending.is_some() {
             return None;
         }
         tokio::select! {
             biased;
             answer = self.answers.recv() => {
-                self.store_closed = answer.is_none();
-                answer.map(CloudInput::Store)
+                if answer.is_none() {
+                    self.ending = Some(Ending::Store);
+                }
+                answer.map(SiteInput::Store)
             }
-            event = self.events.recv() => {
-                self.link_closed = event.is_none();
-                event.map(|event| self.heard(event))
+            (broker, event) = any(&mut self.events) => {
+                if event.is_none() {
+                    self.ending = Some(Ending::Link);
+                }
+                event.map(|event| self.heard(broker, event))
             }
         }
     }
 
-    fn observe(&mut self, node: &mut CloudNode) {
+    fn observe(&mut self, node: &mut SiteNode) {
+        if node.has_left() {
+            self.left.send_replace(true);
+        }
         let now = Instant::now();
         if self.next_snapshot <= now {
             self.next_snapshot = now + SNAPSHOT_EVERY;
-            let snapshot = node.snapshot();
-            self.journal.look(&snapshot.counters, now);
+            let snapshot = node.snapshot(self.clock.now().mono);
+            self.journal.look(&snapshot, now);
             self.snapshots.send_replace(snapshot);
         }
     }
 }
 
 impl IngestShell {
-    fn heard(&mut self, event: LinkEvent) -> CloudInput {
-        match event {
-            LinkEvent::Connected { broker, .. } => {
-                self.connected = true;
-                tracing::info!(broker, "connected and subscribed");
-                CloudInput::Connected
-            }
-            LinkEvent::Disconnected { reason } => {
-                if std::mem::take(&mut self.connected) {
-                    tracing::warn!(reason, "the connection to the broker ended; connecting again");
-                }
-                CloudInput::Disconnected
-            }
-            LinkEvent::Message { topic, payload } => CloudInput::Message { topic, payload },
+    fn publish(&self, broker: usize, publish: node::Publish) {
+        let payload = Bytes::from(publish.payload);
+        let message = Publish { topic: publish.topic, payload, retain: publish.retain };
+        // What the link has no room for is said again: acknowledgements every 2 s, decisions until answered, beats twice a
+        // second. The link counts it.
+        if let Some(link) = self.links.get(broker) {
+            link.publish(message).ok();
         }
     }
+
+    fn heard(&mut self, broker: usize, event: LinkEvent) -> SiteInput {
+        match event {
+            LinkEvent::Connected { .. } => {
+                self.journal.connected(broker);
+                SiteInput::Connected { broker }
+            }
+            LinkEvent::Disconnected { reason } => {
+                self.journal.disconnected(broker, &reason);
+                SiteInput::Disconnected { broker }
+            }
+            LinkEvent::Message { topic, payload } => SiteInput::Message { broker, topic, payload },
+        }
+    }
+}
+
+/// The next event of any link, and which link's it is. Cancel-safe, as each of them is.
+async fn any(events: &mut [LinkEvents]) -> (usize, Option<LinkEvent>) {
+    poll_fn(|context| {
+        for (broker, events) in events.iter_mut().enumerate() {
+            if let Poll::Ready(event) = pin!(events.recv()).poll(context) {
+                return Poll::Ready((broker, event));
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }

@@ -4,7 +4,8 @@ use super::Served;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use fogline_protocol::node::CloudSnapshot;
+use fogline_protocol::node::{CloudSnapshot, SiteSnapshot};
+use fogline_protocol::wire::Role;
 use fogline_runtime::link::LinkMetrics;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,9 +19,12 @@ pub(super) async fn page(State(served): State<Arc<Served>>) -> impl IntoResponse
 /// Name, type, meaning and value of a metric without labels.
 type Metric = (&'static str, &'static str, &'static str, u64);
 
-fn render(snapshot: &CloudSnapshot, link: LinkMetrics) -> String {
+fn render(site: &SiteSnapshot, link: LinkMetrics) -> String {
+    let snapshot = &site.cloud;
     let mut out = String::new();
-    for (name, kind, help, value) in node_metrics(snapshot).into_iter().chain(link_metrics(link)) {
+    for (name, kind, help, value) in
+        site_metrics(site).into_iter().chain(node_metrics(snapshot)).chain(link_metrics(link))
+    {
         // Writing into a String cannot fail.
         writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}").ok();
     }
@@ -38,6 +42,23 @@ fn labelled(out: &mut String, name: &str, help: &str, label: &str, counts: &BTre
     for (value, count) in counts {
         writeln!(out, "{name}{{{label}=\"{value}\"}} {count}").ok();
     }
+}
+
+fn site_metrics(site: &SiteSnapshot) -> Vec<Metric> {
+    let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let (counter, gauge) = ("counter", "gauge");
+    vec![
+        ("fogline_ingest_leading", gauge, "1 while it takes readings.", u64::from(site.role == Role::Leading)),
+        ("fogline_ingest_leads_total", counter, "How often it took the lead.", site.leads),
+        ("fogline_ingest_in_step", gauge, "1 while it could take over without loss.", u64::from(site.in_step)),
+        (
+            "fogline_ingest_peers",
+            gauge,
+            "Other ingesters of its realm that were heard lately.",
+            number(site.peers.len()),
+        ),
+        ("fogline_ingest_brokers_connected", gauge, "Brokers it is connected to.", number(site.connected.len())),
+    ]
 }
 
 fn node_metrics(snapshot: &CloudSnapshot) -> Vec<Metric> {
@@ -95,7 +116,12 @@ fn node_metrics(snapshot: &CloudSnapshot) -> Vec<Metric> {
         ("fogline_ingest_agents_active", gauge, "Agents that share the credit.", number(snapshot.active)),
         ("fogline_ingest_credit_bytes", gauge, "Bytes that each of them may have unacknowledged.", snapshot.credit),
         ("fogline_ingest_held_bytes", gauge, "Bytes between the network and the store.", snapshot.held_bytes),
-        ("fogline_ingest_term", gauge, "The counter of the term.", snapshot.term.counter),
+        (
+            "fogline_ingest_term",
+            gauge,
+            "The counter of the term; while standing by the highest heard of.",
+            snapshot.term.as_ref().map_or(0, |term| term.counter),
+        ),
         (
             "fogline_ingest_store_up",
             gauge,

@@ -6,6 +6,7 @@ use crate::store_file::ByAgent;
 use anyhow::Context;
 use fogline_ingest::program::{self, Running};
 use fogline_ingest::settings::{DEFAULT_NAME, HttpSettings, IngestArgs, IngestConfig, Settings};
+use fogline_protocol::wire::Role;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -79,11 +80,14 @@ impl Ingester {
             anyhow::bail!("the ingester ended by itself");
         }
         let Some((_, running)) = &self.running else { return Ok("stopped") };
-        let snapshot = running.snapshots.borrow();
-        Ok(match (&snapshot.store_down, snapshot.connected) {
-            (Some(_), _) => "store down",
-            (None, false) => "no broker",
-            (None, true) => "ok",
+        let site = running.snapshots.borrow();
+        Ok(match (&site.cloud.store_down, site.connected.is_empty(), site.role) {
+            (Some(_), ..) => "store down",
+            (None, true, _) => "no broker",
+            (None, false, Role::Leading) if site.peers.is_empty() => "ok",
+            (None, false, Role::Leading) => "leads",
+            (None, false, _) if site.leader.is_none() => "no leader",
+            (None, false, _) => "stands by",
         })
     }
 

@@ -48,6 +48,7 @@ pub struct SiteNode {
     runs: Rng,
     /// What was counted in earlier leads.
     counters: Counters,
+    leads: u64,
     aside: Duration,
     /// It has led or followed: what it is told by others does not end it any more.
     settled: bool,
@@ -73,6 +74,7 @@ impl SiteNode {
             connected: BTreeSet::new(),
             runs: Rng::new(config.cloud.run),
             counters: Counters::default(),
+            leads: 0,
             aside: ASIDE_FIRST,
             settled: false,
             leaving: false,

@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 /// Rows of an ingester's state, in any number.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Rows {
+    /// The counter of the term of whoever leads: one that takes over later has to be above it, whatever it forgets.
+    #[serde(default)]
+    pub term: u64,
     /// What is written of streams.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub progress: Vec<ProgressRow>,

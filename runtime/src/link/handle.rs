@@ -38,6 +38,8 @@ pub(super) struct Wanted {
 pub(super) enum Command {
     /// To be sent on the connection of the given number, or else thrown away.
     Publish { publish: Publish, connection: u64 },
+    /// To subscribe this filter too, now and on each connection to come; none: no more.
+    Listen(Option<String>),
     /// To send what is queued, disconnect, and say whether all of it was acknowledged.
     Close(oneshot::Sender<bool>),
 }
@@ -100,6 +102,13 @@ impl LinkHandle {
         if let Some(connection) = self.shared.online() {
             self.shared.wanted.send_replace(Wanted { broker, connection });
         }
+    }
+
+    /// Subscribes to this filter beside those of the configuration, now and after each connect; none: to those only. Takes the
+    /// place of the filter before. A broker that refuses it ends the connection.
+    pub fn listen(&self, filter: Option<String>) {
+        // A link that has ended hears nothing in any case.
+        self.commands.send(Command::Listen(filter)).ok();
     }
 
     /// Sends what is queued, waits for its PUBACKs, sends DISCONNECT (so that no last will is published), and ends the link,

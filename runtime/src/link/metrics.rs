@@ -34,6 +34,28 @@ pub struct LinkMetrics {
     pub incoming_bytes: usize,
 }
 
+impl LinkMetrics {
+    /// Those of two links together; connected when one of them is.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            connected: self.connected || other.connected,
+            connects: self.connects + other.connects,
+            failures: self.failures + other.failures,
+            published: self.published + other.published,
+            acknowledged: self.acknowledged + other.acknowledged,
+            dropped: self.dropped + other.dropped,
+            refused: self.refused + other.refused,
+            received: self.received + other.received,
+            shed: self.shed + other.shed,
+            published_bytes: self.published_bytes + other.published_bytes,
+            received_bytes: self.received_bytes + other.received_bytes,
+            outgoing_bytes: self.outgoing_bytes + other.outgoing_bytes,
+            incoming_bytes: self.incoming_bytes + other.incoming_bytes,
+        }
+    }
+}
+
 /// A counter that only grows. Relaxed: nothing is decided by it.
 #[derive(Debug, Default)]
 pub(super) struct Counter(AtomicU64);

@@ -5,6 +5,7 @@
 //! restart a slow connect for ever. The request channel holds one request, and the next is put in only when rumqttc has announced the last, so
 //! putting one in never waits.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -58,6 +59,8 @@ enum Phase {
 /// What outlives a session.
 pub(super) struct Context {
     pub(super) config: LinkConfig,
+    /// A filter that is subscribed beside those of the configuration.
+    pub(super) listening: Option<String>,
     pub(super) shared: std::sync::Arc<Shared>,
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
     pub(super) wanted: watch::Receiver<Wanted>,
@@ -73,6 +76,12 @@ pub(super) struct Session<'a> {
     phase: Phase,
     connected_since: Option<Instant>,
     inflight: Inflight,
+    /// What of [`Context::listening`] this connection has asked for.
+    listening: Option<String>,
+    /// The filters of each SUBSCRIBE whose SUBACK is awaited, in their order.
+    asked: VecDeque<Vec<String>>,
+    /// A SUBSCRIBE or UNSUBSCRIBE is handed to rumqttc and not announced yet.
+    handed_over: bool,
     early: Vec<LinkEvent>,
     closing: Option<oneshot::Sender<bool>>,
 }
@@ -88,6 +97,9 @@ impl<'a> Session<'a> {
             phase: Phase::Connecting,
             connected_since: None,
             inflight,
+            listening: None,
+            asked: VecDeque::new(),
+            handed_over: false,
             early: Vec::new(),
             closing: None,
         }
@@ -128,7 +140,7 @@ impl<'a> Session<'a> {
     fn wants_command(&self) -> bool {
         match self.phase {
             Phase::Connecting | Phase::Subscribing { .. } => true,
-            Phase::Connected => self.inflight.has_room(),
+            Phase::Connected => self.inflight.has_room() && !self.handed_over,
             Phase::Draining | Phase::Leaving | Phase::Left { .. } => false,
         }
     }
@@ -154,6 +166,10 @@ impl<'a> Session<'a> {
             Some(Command::Publish { publish, .. }) => {
                 self.context.discard(&publish);
                 Ok(())
+            }
+            Some(Command::Listen(filter)) => {
+                self.context.listening = filter;
+                if self.phase == Phase::Connected { self.listen() } else { Ok(()) }
             }
             Some(Command::Close(done)) => {
                 self.closing = Some(done);
@@ -203,6 +219,7 @@ impl<'a> Session<'a> {
             }
             Event::Incoming(Packet::PubAck(ack)) => self.acknowledged(ack.pkid),
             Event::Outgoing(Outgoing::Publish(pkid)) => self.sent(pkid),
+            Event::Outgoing(Outgoing::Subscribe(_) | Outgoing::Unsubscribe(_)) => self.announced(),
             Event::Outgoing(Outgoing::Disconnect) => {
                 let since = Instant::now();
                 self.phase = Phase::Left { since };
@@ -213,20 +230,48 @@ impl<'a> Session<'a> {
     }
 
     fn subscribe(&mut self) -> Result<(), End> {
-        let subscriptions = &self.context.config.subscriptions;
-        if subscriptions.is_empty() {
-            self.connected();
-            return Ok(());
+        self.listening.clone_from(&self.context.listening);
+        let filters: Vec<String> = self.context.config.subscriptions.iter().chain(&self.listening).cloned().collect();
+        if filters.is_empty() {
+            return self.connected();
         }
         let since = Instant::now();
         self.phase = Phase::Subscribing { since };
-        let filters = subscriptions.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
+        self.ask_for(filters)
+    }
+
+    fn ask_for(&mut self, filters: Vec<String>) -> Result<(), End> {
+        let wanted = filters.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
         let failed = |error| End::Failed(format!("subscribe not taken: {error}"));
-        self.client.try_subscribe_many(filters).map_err(failed)
+        self.client.try_subscribe_many(wanted).map_err(failed)?;
+        self.handed_over = true;
+        self.asked.push_back(filters);
+        Ok(())
+    }
+
+    /// Asks for what is to be heard beside the configured filters, if that is something else than before.
+    fn listen(&mut self) -> Result<(), End> {
+        if self.listening == self.context.listening || self.handed_over {
+            return Ok(());
+        }
+        if let Some(old) = self.listening.take() {
+            let failed = |error| End::Failed(format!("unsubscribe not taken: {error}"));
+            self.client.try_unsubscribe(old).map_err(failed)?;
+            self.handed_over = true;
+            return Ok(());
+        }
+        self.listening.clone_from(&self.context.listening);
+        self.ask_for(self.listening.iter().cloned().collect())
+    }
+
+    /// A SUBSCRIBE or UNSUBSCRIBE is on its way: there is room for the next.
+    fn announced(&mut self) -> Result<(), End> {
+        self.handed_over = false;
+        if self.phase == Phase::Connected && self.inflight.has_room() { self.listen() } else { Ok(()) }
     }
 
     fn subscribed(&mut self, ack: &SubAck) -> Result<(), End> {
-        let filters = &self.context.config.subscriptions;
+        let filters = self.asked.pop_front().unwrap_or_default();
         let granted =
             |code: &SubscribeReasonCode| matches!(code, SubscribeReasonCode::Success(qos) if *qos != QoS::AtMostOnce);
         if ack.return_codes.len() != filters.len() {
@@ -237,13 +282,10 @@ impl<'a> Session<'a> {
         if let Some((filter, code)) = answers.find(|(_, code)| !granted(code)) {
             return Err(End::Failed(format!("the broker refused to subscribe {filter:?} at QoS 1: {code:?}")));
         }
-        if matches!(self.phase, Phase::Subscribing { .. }) {
-            self.connected();
-        }
-        Ok(())
+        if matches!(self.phase, Phase::Subscribing { .. }) { self.connected() } else { Ok(()) }
     }
 
-    fn connected(&mut self) {
+    fn connected(&mut self) -> Result<(), End> {
         self.phase = Phase::Connected;
         self.connected_since = Some(Instant::now());
         self.context.shared.counters.connects.increment();
@@ -254,6 +296,8 @@ impl<'a> Session<'a> {
         for message in std::mem::take(&mut self.early) {
             self.offer(message);
         }
+        // It may have changed since the SUBSCRIBE.
+        self.listen()
     }
 
     fn receive(&mut self, message: rumqttc::Publish) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fogline_runtime::link::LinkEvent;
-use rumqttc::{Packet, QoS, SubscribeReasonCode};
+use rumqttc::{Packet, QoS, SubAck, SubscribeReasonCode, UnsubAck};
 
 use crate::fake_broker::{FakeBroker, Peer};
 use crate::owner::{Owner, config, connected};
@@ -125,4 +125,40 @@ async fn an_oversize_message_ends_the_connection_with_a_reason() {
     assert!(owner.next_disconnect().await.contains("size limit"));
     let _subscribed = broker.accept_subscribed().await;
     assert_eq!(owner.next().await, connected(0, 2));
+}
+
+#[tokio::test]
+async fn a_filter_comes_and_goes_on_a_connection_and_comes_back_on_the_next() {
+    let (mut owner, broker, mut peer) = Owner::connected(|_| {}).await;
+    owner.handle.listen(Some("agents/#".to_owned()));
+    assert_eq!(asked(&mut peer).await, ["agents/#"]);
+    // Taken in their order, however soon they come.
+    owner.handle.listen(None);
+    owner.handle.listen(Some("others/#".to_owned()));
+    assert_eq!(asked(&mut peer).await, ["-agents/#"]);
+    assert_eq!(asked(&mut peer).await, ["others/#"]);
+    drop(peer);
+    owner.next_disconnect().await;
+    let (mut peer, _) = broker.accept_connected().await;
+    assert!(
+        asked(&mut peer).await.contains(&"others/#".to_owned()),
+        "a new connection is subscribed as the old one was"
+    );
+    assert_eq!(owner.next().await, connected(0, 2));
+}
+
+/// The filters of the next SUBSCRIBE, granted; or of an UNSUBSCRIBE, with a minus.
+async fn asked(peer: &mut Peer) -> Vec<String> {
+    match peer.read().await {
+        Packet::Subscribe(subscribe) => {
+            let granted = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce); subscribe.filters.len()];
+            peer.write(Packet::SubAck(SubAck::new(subscribe.pkid, granted))).await;
+            subscribe.filters.into_iter().map(|filter| filter.path).collect()
+        }
+        Packet::Unsubscribe(unsubscribe) => {
+            peer.write(Packet::UnsubAck(UnsubAck::new(unsubscribe.pkid))).await;
+            unsubscribe.topics.into_iter().map(|topic| format!("-{topic}")).collect()
+        }
+        other => panic!("neither SUBSCRIBE nor UNSUBSCRIBE: {other:?}"),
+    }
 }

@@ -23,7 +23,9 @@ impl Event {
     #[must_use]
     pub const fn happens_to(&self) -> Option<Party> {
         match self {
-            Self::Measure(index) | Self::Disk(index, _) | Self::Flush(index, _) => Some(Party::Agent(*index)),
+            Self::Measure(index) | Self::Disk(index, _) | Self::Flush(index, _) | Self::Move(index, ..) => {
+                Some(Party::Agent(*index))
+            }
             Self::Store(site, _) => Some(Party::Cloud(*site)),
             Self::Attempt(client, _) => Some(client.0),
             Self::Deliver(connection, _) | Self::KeepAlive(connection) => Some(connection.client.0),
@@ -64,6 +66,8 @@ pub enum Event {
     Disk(usize, u64),
     /// The frees on the disk of this agent have waited long enough; the number is as above.
     Flush(usize, u64),
+    /// This agent leaves its connection of this number for that broker.
+    Move(usize, u64, usize),
     /// The store finishes a step of the oldest command of this ingester; the other number is its life that asked.
     Store(usize, u64),
     /// A client's attempt to connect comes to its end; the number is the program's life.

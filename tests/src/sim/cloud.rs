@@ -30,13 +30,15 @@ pub struct Cloud {
     asked: Option<Arc<Commit>>,
     /// It stops in order, and is started again after so long.
     leaving: Option<u64>,
+    /// It knew all of its leader's state when it last heard of it.
+    in_step: bool,
 }
 
 impl Cloud {
     /// An ingester that was not started yet.
     #[must_use]
     pub const fn new(rng: Rng) -> Self {
-        Self { node: None, life: 0, rng, asked: None, leaving: None }
+        Self { node: None, life: 0, rng, asked: None, leaving: None, in_step: false }
     }
 
     /// True while the program does not run.
@@ -81,6 +83,7 @@ impl World {
         let cloud = &mut self.clouds[site];
         cloud.life += 1;
         cloud.leaving = None;
+        cloud.in_step = false;
         cloud.node = Some(SiteNode::new(config, now));
         let life = cloud.life;
         for broker in 0..self.options.sites {
@@ -203,6 +206,7 @@ impl World {
             self.saboteur.recovered(recovered);
             self.coverage.count("lead taken");
             self.ledger.took_over(site);
+            self.store.taken_out_of_step |= self.options.sites > 1 && !std::mem::take(&mut self.clouds[site].in_step);
             if self.options.sites > 1 {
                 self.limits.handed_over();
             }
@@ -242,6 +246,11 @@ impl World {
             }
         }
         self.set_wake(party);
+        let Some(node) = &self.clouds[site].node else { return Ok(()) };
+        let snapshot = node.snapshot(self.clock(party).mono);
+        if snapshot.leader.is_some() && snapshot.role == Role::StandingBy {
+            self.clouds[site].in_step = snapshot.in_step;
+        }
         let Some(node) = &self.clouds[site].node else { return Ok(()) };
         let (held, most) = (node.snapshot(Monotonic::ZERO).cloud.held_bytes, self.options.memory_bytes);
         require(held <= most, || format!("UNBOUNDED: the ingester holds {held} bytes of readings, at most {most}"))?;

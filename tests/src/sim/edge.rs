@@ -1,6 +1,6 @@
 //! An agent's program around its node: what the shell in `edge-agent` does, without any I/O.
 
-use super::agenda::{Connection, Party};
+use super::agenda::{Connection, Event, Party};
 use super::checks::{Check, Violation, require, unreadable};
 use super::ledger::Serial;
 use super::options::AgentOptions;
@@ -129,7 +129,11 @@ impl World {
             agent_version: "0.0.0".to_owned(),
             limits: edge.options.limits,
             commit_every: COMMIT_EVERY,
-            failover: FailoverConfig { brokers: 1, failover_after: FAILOVER_AFTER, prefer_primary_after: None },
+            failover: FailoverConfig {
+                brokers: self.options.sites,
+                failover_after: FAILOVER_AFTER,
+                prefer_primary_after: edge.options.prefer_primary_after,
+            },
             seed: self.saboteur.entropy(index, edge.rng.next_u64()),
         };
         edge.node = Some(EdgeNode::new(config, &state, now));
@@ -160,11 +164,25 @@ impl World {
         edge.broker = broker;
         edge.granted = PAYLOAD_BYTES;
         let connection = edge.connects;
-        self.handle_edge(index, EdgeInput::Connected { broker: 0, connection })
+        self.handle_edge(index, EdgeInput::Connected { broker, connection })
     }
 
     pub(super) fn edge_disconnected(&mut self, index: usize) -> Check {
         self.handle_edge(index, EdgeInput::Disconnected)
+    }
+
+    /// The agent leaves its connection of this number for another broker.
+    pub(super) fn edge_moves(&mut self, index: usize, number: u64, broker: usize) -> Check {
+        let party = Party::Agent(index);
+        let edge = &self.edges[index];
+        let (Some(life), true) = (edge.life(), edge.connects == number) else { return Ok(()) };
+        require(broker < self.options.sites, || format!("agent {index} moves to broker {broker}, which is not there"))?;
+        if self.network.disconnect((party, edge.broker), self.now_us, &mut self.agenda) {
+            self.coverage.count("agent moved");
+            self.network.try_connect((party, broker), life, self.now_us, &mut self.agenda);
+            return self.edge_disconnected(index);
+        }
+        Ok(())
     }
 
     pub(super) fn edge_timeout(&mut self, index: usize) -> Check {
@@ -181,7 +199,7 @@ impl World {
             return Ok(());
         }
         let next_us = self.now_us + self.edges[index].options.every_us;
-        self.agenda.at(next_us, super::agenda::Event::Measure(index));
+        self.agenda.at(next_us, Event::Measure(index));
         let wall = self.clock(Party::Agent(index)).wall;
         let edge = &mut self.edges[index];
         if !edge.node.as_ref().is_some_and(EdgeNode::wants_readings) {
@@ -272,7 +290,8 @@ impl World {
                 EdgeEffect::Queue(command) => self.ask_disk(index, command),
                 EdgeEffect::Publish(publish) => published |= self.edge_publishes(index, publish)?,
                 EdgeEffect::UseBroker(to) => {
-                    return Err(Violation::new(format!("agent {index} moves to {to:?}: there is one broker")));
+                    let number = self.edges[index].connects;
+                    self.agenda.at(self.now_us, Event::Move(index, number, to.broker));
                 }
                 EdgeEffect::Accepted { ticket } => {
                     let serials: std::ops::Range<Serial> =

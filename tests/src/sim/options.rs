@@ -6,9 +6,11 @@
 use super::agenda::Party;
 use super::clocks::EPOCH_US;
 use super::faults::{Timed, schedule};
+use fogline_protocol::failover::PREFER_PRIMARY_AFTER_MIN;
 use fogline_protocol::ids::{AgentId, Name};
 use fogline_protocol::queue::{FullPolicy, QueueLimits};
 use fogline_protocol::rng::Rng;
+use std::time::Duration;
 
 /// A second, in microseconds.
 pub const SECOND_US: u64 = 1_000_000;
@@ -28,6 +30,8 @@ pub struct AgentOptions {
     pub padding: usize,
     /// Whether its source can be read again from a position, as a file can; a sensor cannot.
     pub replay: bool,
+    /// After how long at a backup it returns to the first broker.
+    pub prefer_primary_after: Option<Duration>,
     /// The bounds of its queue.
     pub limits: QueueLimits,
 }
@@ -160,6 +164,7 @@ fn draw_agent(region: &str, agent: &str, kind: &'static str, rng: &mut Rng) -> A
         burst: if bursty { 1 + rng.below(12) } else { 1 },
         padding: if rng.percent(35) { 8 + usize::try_from(rng.below(20)).unwrap_or(0) } else { 0 },
         replay: rng.percent(40),
+        prefer_primary_after: rng.percent(25).then_some(PREFER_PRIMARY_AFTER_MIN),
         limits: draw_limits(rng),
     }
 }

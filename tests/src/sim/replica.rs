@@ -15,7 +15,7 @@ impl State {
             Export::Named { streams, windows } => {
                 let progress = streams.iter().filter_map(|at| self.progress_row(at)).collect();
                 let averages = windows.iter().filter_map(|fold| self.average_row(&key(fold))).collect();
-                Page { rows: Rows { progress, averages, ..Rows::default() }, next: None }
+                Page { rows: Rows { term: self.term, progress, averages, ..Rows::default() }, next: None }
             }
             Export::Page { after } => self.page(after.as_deref().and_then(|after| after.parse().ok()).unwrap_or(0)),
         }
@@ -26,6 +26,7 @@ impl State {
         let progress = self.progress.keys().filter_map(|at| self.progress_row(at));
         let averages = self.folds.keys().filter_map(|at| self.average_row(at));
         let mut rows = Rows {
+            term: self.term,
             progress: progress.collect(),
             averages: averages.collect(),
             decisions: self.decisions.values().map(DecisionRow::new).collect(),
@@ -66,6 +67,7 @@ impl SimStore {
     pub(super) fn adopt(&mut self, at: usize, rows: &Rows, books: &mut Books<'_>) -> Check {
         books.coverage.count("rows adopted");
         let state = &mut self.states[at];
+        state.term = state.term.max(rows.term);
         for row in &rows.progress {
             books.ledger.adopted(row, at)?;
             let progress = Progress { through: row.through, ranges: row.ranges.clone() };

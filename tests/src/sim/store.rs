@@ -32,7 +32,7 @@ pub(super) type FoldKey = (Scope, &'static str, &'static str, u32, Wall);
 /// What an ingester keeps beside the points.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    term: u64,
+    pub(super) term: u64,
     /// The run that leads, and the last of its commits.
     last_commit: (u64, u64),
     pub(super) progress: BTreeMap<(AgentId, StreamId), Progress>,
@@ -72,6 +72,8 @@ pub struct SimStore {
     desks: Vec<Desk>,
     trouble: Option<StoreFault>,
     state_was_lost: bool,
+    /// An ingester took over that did not know all of the leader's state.
+    pub(super) taken_out_of_step: bool,
 }
 
 /// What the store tells of what it does.
@@ -94,6 +96,7 @@ impl SimStore {
             bug,
             states: (0..sites).map(|_| State::default()).collect(),
             state_was_lost: false,
+            taken_out_of_step: false,
             points: BTreeMap::new(),
             desks: (0..sites).map(|_| Desk::default()).collect(),
             trouble: None,
@@ -253,7 +256,7 @@ impl SimStore {
     pub fn averages_are_complete(&self, site: usize, ledger: &Ledger) -> Check {
         // A follower may lack the averages of what its leader did last.
         let shared = self.states.len() == 1 || self.options.kind == StoreKind::Transactional;
-        if self.state_was_lost {
+        if self.state_was_lost || self.taken_out_of_step {
             return Ok(());
         }
         let mut counts: BTreeMap<(usize, Wall), (u64, u64)> = BTreeMap::new();

@@ -247,6 +247,7 @@ impl World {
             Event::Measure(index) => self.measure(index),
             Event::Disk(index, life) => self.disk_answers(index, life),
             Event::Flush(index, life) => self.disk_flushes(index, life),
+            Event::Move(index, number, broker) => self.edge_moves(index, number, broker),
             Event::Store(site, life) => self.store_steps(site, life),
             Event::Attempt(client, life) => self.attempt(client, life),
             Event::AtBroker(connection, publish) => self.at_broker(connection, &publish),

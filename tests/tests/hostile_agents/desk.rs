@@ -34,8 +34,8 @@ impl Desk {
     pub(crate) fn new(memory_bytes: u64) -> Self {
         let config = CloudConfig { memory_bytes, ..CloudConfig::new(Name::new("ingest-1").unwrap(), 1) };
         let now = Now { mono: Monotonic::from_us(1), wall: Wall::from_us(1_700_000_000_000_000) };
-        let mut node = CloudNode::new(config, Recovered::default(), now);
-        node.handle(CloudInput::Connected, now);
+        let mut node = CloudNode::new(config, Recovered { term: 1, ..Recovered::default() }, now);
+        node.handle(CloudInput::Connected { broker: 0 }, now);
         let (progress, through) = (BTreeMap::new(), BTreeMap::new());
         Self { node, mood: Mood::Works, now, mono_us: 1, progress, asked: VecDeque::new(), through, stored: 0 }
     }
@@ -43,7 +43,7 @@ impl Desk {
     /// A message comes in, some time after the one before.
     pub(crate) fn hear(&mut self, topic: String, payload: Vec<u8>) {
         self.pass(50);
-        self.node.handle(CloudInput::Message { topic, payload: payload.into() }, self.now);
+        self.node.handle(CloudInput::Message { broker: 0, topic, payload: payload.into() }, self.now);
         self.work();
     }
 
@@ -72,7 +72,7 @@ impl Desk {
         loop {
             while let Some(effect) = self.node.poll_effect() {
                 match effect {
-                    CloudEffect::Publish(publish) => self.said(&publish.topic, &publish.payload),
+                    CloudEffect::Publish { publish, .. } => self.said(&publish.topic, &publish.payload),
                     CloudEffect::Store(command) => self.asked.push_back(command),
                 }
             }
@@ -95,6 +95,9 @@ impl Desk {
             StoreCommand::Recall(agent, stream) => {
                 let progress = self.progress.get(&(agent.clone(), *stream)).cloned();
                 StoreAnswer::Recalled(agent.clone(), *stream, Ok(progress))
+            }
+            StoreCommand::TakeOver(_) | StoreCommand::Export(_) | StoreCommand::Adopt(_) => {
+                unreachable!("the node itself asks for none of these")
             }
         }
     }

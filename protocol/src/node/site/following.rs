@@ -162,6 +162,7 @@ impl Following {
 }
 
 fn extend(rows: &mut Rows, more: Rows) {
+    rows.term = rows.term.max(more.term);
     rows.progress.extend(more.progress);
     rows.averages.extend(more.averages);
     rows.decisions.extend(more.decisions);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub(super) struct Lead {
     pub(super) node: CloudNode,
     /// The commit at the store.
-    asked: Option<Arc<Commit>>,
+    pub(super) asked: Option<Arc<Commit>>,
     /// Since when the store does not do what it is asked for.
     store_down: Option<Monotonic>,
     /// For followers, if they need it.
@@ -74,6 +74,7 @@ impl SiteNode {
         self.lead = Some(Lead { node, asked: None, store_down: None, log });
         self.following.ends();
         self.settled = true;
+        self.leads += 1;
         self.effects.push_back(SiteEffect::Listen(true));
     }
 

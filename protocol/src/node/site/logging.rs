@@ -119,12 +119,7 @@ impl LogWriter {
 
     /// Notes what a commit has changed.
     pub(super) fn committed(&mut self, commit: &Commit) {
-        let streams = commit.progress.iter().map(|change| (change.agent.clone(), change.stream));
-        self.streams.extend(streams);
-        for fold in &commit.folds {
-            let key = (fold.scope.clone(), fold.kind, fold.field, fold.width_s, fold.start);
-            self.windows.entry(key).or_insert_with(|| fold.clone());
-        }
+        self.name_rows(commit);
         for record in &commit.decisions {
             self.decisions.insert((record.agent.clone(), record.decision.key.clone()), record.clone());
         }
@@ -133,6 +128,15 @@ impl LogWriter {
         }
         if self.names() > NAMES_MAX {
             self.skip();
+        }
+    }
+
+    fn name_rows(&mut self, commit: &Commit) {
+        let streams = commit.progress.iter().map(|change| (change.agent.clone(), change.stream));
+        self.streams.extend(streams);
+        for fold in &commit.folds {
+            let key = (fold.scope.clone(), fold.kind, fold.field, fold.width_s, fold.start);
+            self.windows.entry(key).or_insert_with(|| fold.clone());
         }
     }
 
@@ -147,7 +151,10 @@ impl LogWriter {
     }
 
     /// What to read next.
-    fn poll_export(&mut self, now: Monotonic) -> Option<Export> {
+    ///
+    /// The rows are read after the commit `asked` that is at the store: an entry that had some of its rows and lacked others
+    /// would count its readings twice, or never, in the averages of one that takes over.
+    fn poll_export(&mut self, asked: Option<&Commit>, now: Monotonic) -> Option<Export> {
         if self.names() > 0 && !self.followers.values().any(|follower| follower.is_alive(now)) {
             self.skip();
         }
@@ -156,6 +163,7 @@ impl LogWriter {
         }
         if self.names() > 0 && *self.due.get_or_insert(now + GATHER) <= now {
             self.due = None;
+            asked.into_iter().for_each(|commit| self.name_rows(commit));
             self.reading = Some(Reading::Entry);
             let streams = std::mem::take(&mut self.streams).into_iter().collect();
             let windows = std::mem::take(&mut self.windows).into_values().collect();
@@ -204,11 +212,12 @@ impl LogWriter {
 /// Rows in pieces that fit a message.
 fn pieces(rows: Rows) -> Vec<Rows> {
     let mut pieces = Vec::new();
-    let mut piece = Rows::default();
-    let Rows { progress, averages, decisions, statuses } = rows;
+    let Rows { term, progress, averages, decisions, statuses } = rows;
+    let empty = || Rows { term, ..Rows::default() };
+    let mut piece = empty();
     let mut put = |add: &mut dyn FnMut(&mut Rows)| {
         if piece.len() >= ROWS_PER_PART {
-            pieces.push(std::mem::take(&mut piece));
+            pieces.push(std::mem::replace(&mut piece, empty()));
         }
         add(&mut piece);
     };
@@ -231,8 +240,9 @@ impl SiteNode {
     }
 
     pub(super) fn write_log(&mut self, now: Monotonic) {
-        let Some(log) = self.lead.as_mut().and_then(|lead| lead.log.as_mut()) else { return };
-        if let Some(export) = log.poll_export(now) {
+        let Some(lead) = &mut self.lead else { return };
+        let export = lead.log.as_mut().and_then(|log| log.poll_export(lead.asked.as_deref(), now));
+        if let Some(export) = export {
             self.effects.push_back(SiteEffect::Store(StoreCommand::Export(export)));
         }
     }

@@ -23,6 +23,8 @@ pub struct SiteSnapshot {
     pub in_step: bool,
     /// Others that could.
     pub followers_in_step: usize,
+    /// How often it took the lead since its start.
+    pub leads: u64,
     /// What it does as a leader; while it stands by only what was counted before.
     pub cloud: CloudSnapshot,
 }
@@ -39,6 +41,7 @@ impl SiteNode {
             peers: self.election.living(now).cloned().collect(),
             in_step: self.following.in_step(now),
             followers_in_step: self.lead.as_ref().map_or(0, |lead| lead.followers_in_step(now)),
+            leads: self.leads,
             cloud: self.cloud_snapshot(),
         }
     }
