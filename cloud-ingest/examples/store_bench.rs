@@ -1,11 +1,11 @@
 //! How fast the stores write: `cargo run --release -p fogline-ingest --example store_bench -- [folder] [readings per commit]
 //! [commits] [agents] [URL of InfluxDB]`. Without a URL, into SQLite.
 
-use fogline_ingest::store::{InfluxConfig, InfluxStore, SqliteStore, StateDb, Store, Synchronous};
+use fogline_ingest::store::{InfluxConfig, InfluxStore, Sharing, SqliteStore, StateDb, Store, Synchronous};
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::{AgentId, Name, StreamId};
 use fogline_protocol::reading::{Readings, Value};
-use fogline_protocol::store::{Commit, Fold, Points, Progress, StreamProgress};
+use fogline_protocol::store::{Commit, Fold, Points, Progress, StreamProgress, TakeOver};
 use fogline_protocol::time::Wall;
 use fogline_protocol::window::{Aggregate, STORED_WIDTHS_S, Scope, window_start};
 use std::sync::Arc;
@@ -20,13 +20,13 @@ fn main() -> anyhow::Result<()> {
     let mut number = |default: u64| arguments.next().map_or(Ok(default), |text| text.parse());
     let (per_commit, commits, agents) = (number(5000)?, number(200)?, number(1)?);
     std::fs::create_dir_all(&folder)?;
-    let state = StateDb::open(&std::path::Path::new(&folder).join("fogline.db"), Synchronous::Full)?;
+    let state = StateDb::open(&std::path::Path::new(&folder).join("fogline.db"), Synchronous::Full, Sharing::Alone)?;
     let mut store: Box<dyn Store> = match arguments.next() {
         Some(url) => Box::new(InfluxStore::new(state, &InfluxConfig { url, ..InfluxConfig::default() })?),
         None => Box::new(SqliteStore::new(state)),
     };
     let run = std::process::id().into();
-    store.recover(run, Wall::MIN)?;
+    store.take_over(TakeOver { run, above: 0, since: Wall::MIN })?;
     let names = (0..agents).map(agent).collect::<anyhow::Result<Vec<_>>>()?;
     let (mut took, mut slowest) = (std::time::Duration::ZERO, std::time::Duration::ZERO);
     for id in 1..=commits {

@@ -4,7 +4,7 @@ use crate::http::{self, Served};
 use crate::journal::Journal;
 use crate::settings::{IngestConfig, StoreKind};
 use crate::shell::{Ending, IngestShell};
-use crate::store::{InfluxConfig, InfluxStore, NullStore, SqliteStore, StateDb, Store, StoreThread};
+use crate::store::{InfluxConfig, InfluxStore, NullStore, Sharing, SqliteStore, StateDb, Store, StoreThread};
 use anyhow::Context;
 use fogline_protocol::node::{CloudConfig, Keeping, SiteConfig, SiteNode, SiteSnapshot};
 use fogline_protocol::topic::{Realm, peer_filter, up_filter};
@@ -152,18 +152,22 @@ fn database(config: &IngestConfig) -> PathBuf {
     })
 }
 
-fn open_store(config: &IngestConfig, database: &std::path::Path) -> anyhow::Result<Box<dyn Store>> {
+/// The store, and what tells it from any other.
+fn open_store(config: &IngestConfig, database: &std::path::Path) -> anyhow::Result<(Box<dyn Store>, String)> {
     let dir = &config.data_dir;
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make the data directory {}", dir.display()))?;
-    let state = StateDb::open(database, config.synchronous)?;
-    let store: Box<dyn Store> = match (config.store, &config.influxdb) {
+    let sharing = if config.shared { Sharing::OneFile } else { Sharing::Alone };
+    let state = StateDb::open(database, config.synchronous, sharing)?;
+    let file = format!("sqlite:{}", state.identity());
+    Ok(match (config.store, &config.influxdb) {
         (StoreKind::Influxdb, Some(influx)) => {
             let (url, org) = (influx.url.clone(), influx.org.clone());
             let (bucket, token) = (influx.bucket.clone(), influx.token.clone());
-            Box::new(InfluxStore::new(state, &InfluxConfig { url, org, bucket, token, ..InfluxConfig::default() })?)
+            let influx = InfluxConfig { url, org, bucket, token, ..InfluxConfig::default() };
+            let named = config.store_name.as_ref().map(|name| format!("influxdb:{name}"));
+            (Box::new(InfluxStore::new(state, &influx)?), named.unwrap_or_else(|| influx.identity()))
         }
-        (StoreKind::Null, _) => Box::new(NullStore::new(state)),
-        (StoreKind::Sqlite | StoreKind::Influxdb, _) => Box::new(SqliteStore::new(state)),
-    };
-    Ok(store)
+        (StoreKind::Null, _) => (Box::new(NullStore::new(state)), file.replace("sqlite", "null")),
+        (StoreKind::Sqlite | StoreKind::Influxdb, _) => (Box::new(SqliteStore::new(state)), file),
+    })
 }

@@ -15,14 +15,19 @@ mod dead;
 mod decisions;
 mod file;
 mod influx;
+mod layout;
+mod lock;
 mod names;
 mod null;
 mod number;
 mod progress;
 pub mod query;
 mod recover;
+mod replica;
 mod sqlite;
 mod state;
+#[cfg(test)]
+mod takeovers;
 #[cfg(test)]
 mod testing;
 mod thread;
@@ -32,46 +37,85 @@ pub use dead::DEAD_LETTERS_MAX;
 pub use decisions::DECISIONS_KEPT;
 pub use file::Synchronous;
 pub use influx::{InfluxConfig, InfluxStore};
+pub use lock::Sharing;
 pub use null::NullStore;
 pub use progress::GAPS_KEPT;
+pub use replica::{GAPS_NAMED_MAX, GAPS_PER_ROW, PAGE_BYTES};
 pub use sqlite::SqliteStore;
 pub use state::StateDb;
 pub use thread::{StoreClosed, StoreThread};
 
 use fogline_protocol::ids::{AgentId, StreamId};
-use fogline_protocol::store::{Commit, CommitReport, Progress, Recovered, StoreFault};
-use fogline_protocol::time::Wall;
+use fogline_protocol::store::{Commit, CommitReport, Export, Page, Progress, Recovered, Rows, StoreFault, TakeOver};
 use std::path::PathBuf;
 
 /// What a cloud node needs to be kept. Calls block; [`StoreThread`] makes them from a thread of their own.
 pub trait Store: Send {
-    /// Begins the run with this random number: what an ingester needs to carry on. `since` is the start of the oldest
-    /// 5-second window that may still be open.
-    ///
-    /// # Errors
-    /// [`StoreError`], when the state cannot be read or written.
-    fn recover(&mut self, run: u64, since: Wall) -> Result<Recovered, StoreError>;
+    /// Where everything but points is kept.
+    fn state(&mut self) -> &mut StateDb;
 
     /// Does all of a commit or nothing of what can be seen of its progress; durable when it returns. A commit whose
     /// `(run, id)` was done is answered again and not done again.
     ///
     /// # Errors
-    /// [`StoreFault`] says whether to wait or to call somebody. The same commit may be asked for again at any time.
+    /// [`StoreFault::Deposed`]: the commit's run does not lead, or leads no more; it has changed nothing now. Other
+    /// [`StoreFault`]s say whether to wait or to call somebody; the same commit may be asked for again at any time.
     fn commit(&mut self, commit: &Commit) -> Result<CommitReport, StoreFault>;
+
+    /// Takes the lead with a run of this random number, in a term of its own: what an ingester needs to carry on. From now on
+    /// the commits of any other run are refused. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`StoreFault`], as for a commit. It may be asked for again with the same run, whose commits still hold.
+    fn take_over(&mut self, take: TakeOver) -> Result<Recovered, StoreFault> {
+        self.state().take_over(take)
+    }
 
     /// What is written of a stream: none when nothing was ever.
     ///
     /// # Errors
     /// [`StoreFault`], as for a commit.
-    fn recall(&mut self, agent: &AgentId, stream: StreamId) -> Result<Option<Progress>, StoreFault>;
+    fn recall(&mut self, agent: &AgentId, stream: StreamId) -> Result<Option<Progress>, StoreFault> {
+        self.state().recall(agent, stream)
+    }
+
+    /// Rows of the state for one that follows, all as they are at one moment.
+    ///
+    /// # Errors
+    /// [`StoreFault`], as for a commit.
+    fn export(&mut self, export: &Export) -> Result<Page, StoreFault> {
+        self.state().export(export)
+    }
+
+    /// Puts rows of one that leads in the place of one's own, all or none; durable when it returns. Term and run stay.
+    ///
+    /// # Errors
+    /// [`StoreFault`], as for a commit. It may be asked for again at any time.
+    fn adopt(&mut self, rows: &Rows) -> Result<(), StoreFault> {
+        self.state().adopt(rows)
+    }
 }
 
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Stop the other ingester, or give this one another file.
-    #[error("{} is in use by another ingester (it holds {})", .file.display(), .lock.display())]
+    /// Stop the other ingester, give this one another file, or let both share the file.
+    #[error(
+        "{} is in use by another ingester (it holds {}): stop that one, give this one another file, or start both as sites \
+         that share the file", .file.display(), .lock.display()
+    )]
     InUse {
+        /// The database.
+        file: PathBuf,
+        /// The lock beside it.
+        lock: PathBuf,
+    },
+    /// Stop the other ingester and start it as one that shares the file, too.
+    #[error(
+        "{} is in use by an ingester that shares it with nobody (it holds {}): stop that one, and start both as sites that \
+         share the file", .file.display(), .lock.display()
+    )]
+    NotShared {
         /// The database.
         file: PathBuf,
         /// The lock beside it.

@@ -57,18 +57,47 @@ pub(super) fn merge<'a>(
     now_us: i64,
 ) -> rusqlite::Result<Vec<Merged<'a>>> {
     let mut merged = Vec::with_capacity(folds.len());
-    for fold in folds.iter().filter(|fold| fold.aggregate.n > 0) {
-        let key = (fold.scope.clone(), fold.kind, fold.field);
-        if !names.averages.contains_key(&key) {
-            let id = average_row(db, &key)?;
-            names.averages.insert(key.clone(), (id, Horizon::default()));
-        }
-        let Some((average, horizon)) = names.averages.get_mut(&key) else { continue };
-        if is_kept(db, *average, horizon, fold, now_us)? {
-            merged.push(Merged { fold, stored: upsert(db, *average, fold)? });
+    for fold in folds {
+        if let Some(average) = kept_row(db, names, fold, now_us)? {
+            merged.push(Merged { fold, stored: upsert(db, average, fold)? });
         }
     }
     Ok(merged)
+}
+
+/// Puts the aggregate in the place of the stored one, unless it is older than what is kept of its average.
+pub(super) fn replace(db: &Connection, names: &mut Names, fold: &Fold, now_us: i64) -> rusqlite::Result<()> {
+    let Some(average) = kept_row(db, names, fold, now_us)? else { return Ok(()) };
+    let values = &fold.aggregate;
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO aggregate (average, width_s, start_us, n, sum, sum_squares, min, max)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute((
+        average,
+        fold.width_s,
+        fold.start.us(),
+        to_sql(values.n),
+        values.sum,
+        values.sum_squares,
+        values.min,
+        values.max,
+    ))?;
+    Ok(())
+}
+
+/// The row of the average that the fold is of, made if need be; none when nothing of the fold is to be kept.
+fn kept_row(db: &Connection, names: &mut Names, fold: &Fold, now_us: i64) -> rusqlite::Result<Option<i64>> {
+    if fold.aggregate.n == 0 {
+        return Ok(None);
+    }
+    let key = (fold.scope.clone(), fold.kind, fold.field);
+    if !names.averages.contains_key(&key) {
+        let id = average_row(db, &key)?;
+        names.averages.insert(key.clone(), (id, Horizon::default()));
+    }
+    let Some((average, horizon)) = names.averages.get_mut(&key) else { return Ok(None) };
+    Ok(is_kept(db, *average, horizon, fold, now_us)?.then_some(*average))
 }
 
 fn is_kept(db: &Connection, average: i64, horizon: &mut Horizon, fold: &Fold, now_us: i64) -> rusqlite::Result<bool> {

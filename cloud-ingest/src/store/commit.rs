@@ -25,11 +25,17 @@ pub(super) struct StateCommit<'a> {
 }
 
 impl StateDb {
-    /// Begins the transaction of a commit, unless that was done.
+    /// Begins the transaction of a commit, unless that was done. While it is open nobody can take over; whoever did before
+    /// has deposed the run of this commit.
     pub(super) fn begin(&mut self, commit: &Commit) -> Result<Begun<'_>, StoreFault> {
         let db =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| fault(&error))?;
-        if let Some(report) = done_before(&db, commit).map_err(|error| fault(&error))? {
+        let (run, last, report) = last(&db).map_err(|error| fault(&error))?;
+        if run != commit.run {
+            return Err(StoreFault::Deposed);
+        }
+        // Ids of a run only grow, and each is asked for until it is done.
+        if commit.id <= last {
             return Ok(Begun::Done(report));
         }
         self.names.begin();
@@ -37,15 +43,12 @@ impl StateDb {
     }
 }
 
-/// What a commit did when it was done before. Ids of a run only grow, and each is asked for until it is done.
-fn done_before(db: &Transaction<'_>, commit: &Commit) -> rusqlite::Result<Option<CommitReport>> {
-    let last: (i64, i64, CommitReport) =
-        db.prepare_cached("SELECT run, commit_id, stored, dead FROM state")?.query_row([], |row| {
-            let report = CommitReport { stored: from_sql(row.get(2)?), dead: from_sql(row.get(3)?) };
-            Ok((row.get(0)?, row.get(1)?, report))
-        })?;
-    let (run, id, report) = last;
-    Ok((run == commit.run.cast_signed() && to_sql(commit.id) <= id).then_some(report))
+/// The run that leads, its last commit, and what that did.
+fn last(db: &Transaction<'_>) -> rusqlite::Result<(u64, u64, CommitReport)> {
+    db.prepare_cached("SELECT run, commit_id, stored, dead FROM state")?.query_row([], |row| {
+        let report = CommitReport { stored: from_sql(row.get(2)?), dead: from_sql(row.get(3)?) };
+        Ok((row.get::<_, i64>(0)?.cast_unsigned(), from_sql(row.get(1)?), report))
+    })
 }
 
 impl StateCommit<'_> {
@@ -78,16 +81,10 @@ impl StateCommit<'_> {
         }
         self.db
             .prepare_cached(
-                "UPDATE state SET term = ?1, run = ?2, commit_id = ?3, stored = ?4, dead = ?5,
-                     stored_total = stored_total + ?4",
+                "UPDATE state SET term = max(term, ?1), commit_id = ?2, stored = ?3, dead = ?4,
+                     stored_total = stored_total + ?3",
             )?
-            .execute((
-                to_sql(commit.term),
-                commit.run.cast_signed(),
-                to_sql(commit.id),
-                to_sql(report.stored),
-                to_sql(report.dead),
-            ))?;
+            .execute((to_sql(commit.term), to_sql(commit.id), to_sql(report.stored), to_sql(report.dead)))?;
         Ok(())
     }
 }

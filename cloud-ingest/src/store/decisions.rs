@@ -73,13 +73,46 @@ fn forget_old(db: &Connection, agent: i64, key: &str) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The decisions that no agent has answered, and the newest of each agent and key if it is in force at `now`.
+/// Ends the older decisions of a register that are outstanding: the newest has taken their place. Here for one that does not
+/// see how each of them ended.
+pub(super) fn settle(db: &Connection, names: &mut Names, record: &DecisionRecord) -> rusqlite::Result<()> {
+    let agent = names.agent(db, &record.agent)?;
+    let key = record.decision.key.as_str();
+    db.prepare_cached(&format!(
+        "UPDATE decision SET fate = 'replaced' WHERE fate = 'outstanding' AND agent = ?1 AND key = ?2 AND id <> ({NEWEST})",
+    ))?
+    .execute((agent, key))?;
+    forget_old(db, agent, key)
+}
+
+/// The row of the newest decision of the agent ?1 in the register ?2, as agents see it: by term, then by number.
+const NEWEST: &str = "SELECT id FROM decision WHERE agent = ?1 AND key = ?2
+    ORDER BY term DESC, ingester DESC, seq DESC LIMIT 1";
+
+/// The newest decision of each register of an agent, whatever became of it.
+pub(super) fn newest_of(db: &Connection, agent: i64) -> rusqlite::Result<Vec<DecisionRecord>> {
+    let mut next_key = db.prepare_cached("SELECT min(key) FROM decision WHERE agent = ?1 AND key > ?2")?;
+    let mut newest = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM decision d JOIN agent a ON a.id = d.agent WHERE d.id = ({NEWEST})"
+    ))?;
+    let (mut found, mut key) = (Vec::new(), String::new());
+    // No key is empty.
+    while let Some(next) = next_key.query_row((agent, &key), |row| row.get::<_, Option<String>>(0))? {
+        found.push(newest.query_row((agent, &next), read)?);
+        key = next;
+    }
+    Ok(found)
+}
+
+/// The decisions that no agent has answered, and the newest of each agent and key if it is in force at `now`: those of a
+/// register in the order of their terms and numbers.
 pub(super) fn newest(db: &Connection, now: Wall) -> rusqlite::Result<Vec<DecisionRecord>> {
     let mut statement = db.prepare(&format!(
         "SELECT {COLUMNS} FROM decision d JOIN agent a ON a.id = d.agent
-         WHERE d.fate = 'outstanding'
-            OR (d.decided_us + d.ttl_ms * 1000 > ?1 AND d.id IN (SELECT max(id) FROM decision GROUP BY agent, key))
-         ORDER BY d.id"
+         WHERE d.fate = 'outstanding' OR (d.decided_us + d.ttl_ms * 1000 > ?1 AND NOT EXISTS (
+             SELECT 1 FROM decision n WHERE n.agent = d.agent AND n.key = d.key
+                 AND (n.term, n.ingester, n.seq) > (d.term, d.ingester, d.seq)))
+         ORDER BY d.agent, d.key, d.term, d.ingester, d.seq"
     ))?;
     let rows = statement.query_map([now.us()], read)?;
     rows.collect()

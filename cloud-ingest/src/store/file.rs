@@ -1,18 +1,12 @@
 //! Opening the database: only one's own, only undamaged, and only once at a time.
 
-use super::StoreError;
+use super::layout::{self, LAYOUT};
+use super::lock::{Sharing, lock};
+use super::{StateDb, StoreError};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-/// Marks files of the ingester, for SQLite and for `file`: "FogI".
-const APPLICATION_ID: i64 = 0x466F_6749;
-/// The layout of `schema.sql`. Raised with each change that an older program could not live with.
-const LAYOUT: i64 = 1;
-const SCHEMA: &str = include_str!("schema.sql");
-/// Larger pages than SQLite's default: points come in by the megabyte, and each page written costs a checksum in the log.
-const PAGE_BYTES: i64 = 8192;
 /// Of the ingester's 150 MB. Holds the ends of the tables and the recent windows of thousands of agents.
 const CACHE_KIB: i64 = 24 * 1024;
 /// The write-ahead log is copied into the file when it has this many pages: 4 MiB. That holds a commit up for some 10 ms.
@@ -20,12 +14,16 @@ const CACHE_KIB: i64 = 24 * 1024;
 const CHECKPOINT_PAGES: i64 = 512;
 /// What is left of the log's file after a burst.
 const LOG_KEPT_BYTES: i64 = 16 << 20;
-/// How long to wait for a reader that holds things up, before the node is told to ask again.
-const BUSY: Duration = Duration::from_secs(2);
+/// How long to wait for whoever holds things up, before the node is told to ask again: longer than a commit of another
+/// ingester takes, also when the disk is slow.
+const BUSY: Duration = Duration::from_secs(5);
+/// How long to wait, and how often at most, for another ingester that makes the same file ready at this moment.
+const READY_PAUSE: Duration = Duration::from_millis(10);
+const READY_TRIES: u32 = 500;
 /// Files up to this size are read whole when they are opened, to find damage before readings are trusted to them: that takes
 /// about 0.1 s. In larger ones damage is found when the damaged page is needed.
 const CHECKED_MAX_BYTES: u64 = 64 << 20;
-/// Statements kept ready; there are about 30.
+/// Statements kept ready; there are about 45.
 const STATEMENTS: usize = 64;
 
 /// When a commit counts as durable.
@@ -47,27 +45,46 @@ impl Synchronous {
     }
 }
 
-/// Opens the database at `path`, or makes it. The file that is returned holds the lock; keep it as long as the connection.
-pub(super) fn open(path: &Path, synchronous: Synchronous) -> Result<(Connection, File), StoreError> {
-    let lock = lock(path)?;
+/// Opens the database at `path`, or makes it. One that is there, undamaged and up to date is not written to: another ingester
+/// may lead with it.
+pub(super) fn open(path: &Path, synchronous: Synchronous, sharing: Sharing) -> Result<StateDb, StoreError> {
+    let lock = lock(path, sharing)?;
     let fresh = std::fs::metadata(path).map_or(true, |found| found.len() == 0);
     let classify = |error| classify(path, &error);
-    if !fresh {
-        inspect(path)?;
-    }
+    let ready = !fresh && inspect(path)? == LAYOUT;
     let mut connection = Connection::open(path).map_err(classify)?;
     connection.busy_timeout(BUSY).map_err(classify)?;
-    if fresh {
-        create(&mut connection).map_err(classify)?;
+    if !ready {
+        layout::make(&mut connection).map_err(classify)?;
     }
     configure(&connection, synchronous).map_err(classify)?;
-    Ok((connection, lock))
+    let identity = identity(path, &connection).map_err(classify)?;
+    Ok(StateDb { connection, names: super::names::Names::default(), identity, _lock: lock })
+}
+
+/// What tells this file from any other. A copy of it has the same random number, and another place on the disk.
+fn identity(path: &Path, connection: &Connection) -> rusqlite::Result<String> {
+    let number: String = connection.query_row("SELECT identity FROM state", [], |row| row.get(0))?;
+    Ok(match place(path) {
+        Some(place) => format!("{number}-{place:x}"),
+        None => number,
+    })
+}
+
+#[cfg(unix)]
+fn place(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).ok().map(|found| std::os::unix::fs::MetadataExt::ino(&found))
+}
+
+#[cfg(not(unix))]
+const fn place(_: &Path) -> Option<u64> {
+    None
 }
 
 /// Opens the database for reading beside its ingester.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let connection = open_read_only(path)?;
-    check_marks(path, &connection)?;
+    layout::of(path, &connection)?;
     Ok(connection)
 }
 
@@ -78,64 +95,38 @@ fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// The lock is a file of its own, because SQLite's own locks must let readers in.
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = PathBuf::from(name);
-    let failed = |error: std::io::Error| StoreError::Io { file: name.clone(), detail: error.to_string() };
-    let file = File::options().create(true).truncate(false).write(true).open(&name).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { file: path.to_owned(), lock: name }),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
-    }
-}
-
-/// Looks at an existing file without a chance of changing it.
-fn inspect(path: &Path) -> Result<(), StoreError> {
+/// Looks at an existing file without a chance of changing it; says which layout it has.
+fn inspect(path: &Path) -> Result<i64, StoreError> {
     let connection = open_read_only(path)?;
-    check_marks(path, &connection)?;
+    let layout = layout::of(path, &connection)?;
     if std::fs::metadata(path).map_or(0, |found| found.len()) > CHECKED_MAX_BYTES {
-        return Ok(());
+        return Ok(layout);
     }
     let verdict: String =
         connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|error| classify(path, &error))?;
-    if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged { file: path.to_owned(), detail: verdict }) }
-}
-
-fn check_marks(path: &Path, connection: &Connection) -> Result<(), StoreError> {
-    let pragma = |name| {
-        connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(|error| classify(path, &error))
-    };
-    if pragma("application_id")? != APPLICATION_ID {
-        return Err(StoreError::Foreign(path.to_owned()));
-    }
-    match pragma("user_version")? {
-        LAYOUT => Ok(()),
-        found if found > LAYOUT => Err(StoreError::Newer { file: path.to_owned(), found, known: LAYOUT }),
-        _ => Err(StoreError::Foreign(path.to_owned())),
-    }
-}
-
-/// All of the layout and its marks in one transaction: a file is a whole one of ours, or empty.
-pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
-    let transaction = connection.transaction()?;
-    transaction.execute_batch(SCHEMA)?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", LAYOUT)?;
-    transaction.commit()
+    if verdict == "ok" { Ok(layout) } else { Err(StoreError::Damaged { file: path.to_owned(), detail: verdict }) }
 }
 
 fn configure(connection: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    write_ahead(connection)?;
     connection.pragma_update(None, "synchronous", synchronous.pragma())?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", LOG_KEPT_BYTES, |_| Ok(()))?;
     connection.pragma_update(None, "foreign_keys", "OFF")
+}
+
+/// Nothing is written where this is so already. SQLite does not wait by itself here for another process that does the same.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let set = || connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()));
+    for _ in 1..READY_TRIES {
+        match set() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => std::thread::sleep(READY_PAUSE),
+            done => return done,
+        }
+    }
+    set()
 }
 
 /// What an error while opening means to the operator.
@@ -152,8 +143,8 @@ pub(super) fn classify(path: &Path, error: &rusqlite::Error) -> StoreError {
 mod tests {
     use super::*;
 
-    fn open_in(dir: &tempfile::TempDir) -> Result<(Connection, File), StoreError> {
-        open(&dir.path().join("fogline.db"), Synchronous::Normal)
+    fn open_in(dir: &tempfile::TempDir) -> Result<StateDb, StoreError> {
+        open(&dir.path().join("fogline.db"), Synchronous::Normal, Sharing::Alone)
     }
 
     #[test]
@@ -163,6 +154,47 @@ mod tests {
         assert!(matches!(open_in(&dir), Err(StoreError::InUse { .. })));
         drop(first);
         open_in(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_others_lead_with_is_opened_without_writing_or_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let share = || open(&dir.path().join("fogline.db"), Synchronous::Full, Sharing::OneFile);
+        let leader = share().unwrap();
+        leader.connection.execute_batch("BEGIN IMMEDIATE; UPDATE state SET term = 7").unwrap();
+        let begun = std::time::Instant::now();
+        let other = share().unwrap();
+        assert!(begun.elapsed() < BUSY, "{:?}", begun.elapsed());
+        assert_eq!(other.identity(), leader.identity());
+        leader.connection.execute_batch("COMMIT").unwrap();
+    }
+
+    #[test]
+    fn those_that_share_a_file_may_make_it_at_the_same_moment() {
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("fogline.db");
+            let start = std::sync::Barrier::new(3);
+            let identities: Vec<String> = std::thread::scope(|scope| {
+                let open = || {
+                    start.wait();
+                    open(&path, Synchronous::Normal, Sharing::OneFile).unwrap().identity()
+                };
+                let threads: Vec<_> = (0..3).map(|_| scope.spawn(open)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert!(identities.iter().all(|identity| *identity == identities[0]), "{identities:?}");
+        }
+    }
+
+    #[test]
+    fn a_copy_is_another_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = open_in(&dir).unwrap().identity();
+        std::fs::copy(dir.path().join("fogline.db"), dir.path().join("copy.db")).unwrap();
+        let copy = open(&dir.path().join("copy.db"), Synchronous::Normal, Sharing::Alone).unwrap().identity();
+        assert_eq!(copy.split('-').next(), first.split('-').next());
+        assert_ne!(copy, first);
     }
 
     #[test]
@@ -182,15 +214,6 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_layout_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let (connection, lock) = open_in(&dir).unwrap();
-        connection.pragma_update(None, "user_version", LAYOUT + 1).unwrap();
-        drop((connection, lock));
-        assert!(matches!(open_in(&dir), Err(StoreError::Newer { found: 2, known: 1, .. })));
-    }
-
-    #[test]
     fn a_damaged_file_is_refused_and_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         drop(open_in(&dir).unwrap());
@@ -203,12 +226,5 @@ mod tests {
             assert!(matches!(open_in(&dir), Err(StoreError::Damaged { .. })));
             assert_eq!(std::fs::read(&path).unwrap(), damaged);
         }
-    }
-
-    #[test]
-    fn a_folder_that_is_not_there_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let error = open(&dir.path().join("no/fogline.db"), Synchronous::Full).unwrap_err();
-        assert!(error.to_string().contains("fogline.db.lock"), "{error}");
     }
 }

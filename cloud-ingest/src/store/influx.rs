@@ -13,14 +13,15 @@ mod writer;
 
 use super::commit::Begun;
 use super::{StateDb, Store, StoreError};
-use fogline_protocol::ids::{AgentId, StreamId};
-use fogline_protocol::store::{Commit, CommitReport, Progress, Recovered, StoreFault};
-use fogline_protocol::time::Wall;
+use fogline_protocol::store::{Commit, CommitReport, StoreFault};
 use reqwest::Url;
 use std::fmt;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use writer::Writer;
+
+/// The longest [`InfluxConfig::identity`]: ingesters say it to each other twice a second, in at most 512 bytes.
+const IDENTITY_MAX_BYTES: usize = 500;
 
 /// Where InfluxDB is and how to write to it.
 #[derive(Clone)]
@@ -71,6 +72,15 @@ impl fmt::Debug for InfluxConfig {
 }
 
 impl InfluxConfig {
+    /// What tells this bucket from any other: ingesters that say the same share it. Address, organization and bucket, and no
+    /// secret. An ingester that knows the server by another name says something else.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        // Of a URL that `check` would refuse nothing but the host is said: there may be a password in it.
+        let server = Url::parse(&self.url).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization());
+        format!("{server} {:?} {:?}", self.org, self.bucket)
+    }
+
     /// Checks what the client would panic at, and what the database would answer as if the readings were to blame.
     fn check(&self) -> Result<(), StoreError> {
         let refuse = |why: String| Err(StoreError::Config(why));
@@ -90,6 +100,11 @@ impl InfluxConfig {
         }
         if self.org.is_empty() || self.bucket.is_empty() {
             return refuse("InfluxDB needs an organization and a bucket".to_owned());
+        }
+        if self.identity().len() > IDENTITY_MAX_BYTES {
+            return refuse(format!(
+                "the names of InfluxDB's host, organization and bucket have more than {IDENTITY_MAX_BYTES} bytes"
+            ));
         }
         if !self.token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return refuse("InfluxDB's token has blanks or line breaks in it: copy it again".to_owned());
@@ -148,8 +163,8 @@ impl Drop for InfluxStore {
 }
 
 impl Store for InfluxStore {
-    fn recover(&mut self, run: u64, since: Wall) -> Result<Recovered, StoreError> {
-        self.state.recover(run, since)
+    fn state(&mut self) -> &mut StateDb {
+        &mut self.state
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<CommitReport, StoreFault> {
@@ -163,10 +178,6 @@ impl Store for InfluxStore {
         let runtime = self.runtime.as_ref().ok_or_else(stopped)?;
         let dead = runtime.block_on(self.writer.write(commit, &merged))?;
         work.finish(commit, &dead)
-    }
-
-    fn recall(&mut self, agent: &AgentId, stream: StreamId) -> Result<Option<Progress>, StoreFault> {
-        self.state.recall(agent, stream)
     }
 }
 
@@ -192,6 +203,23 @@ mod tests {
         assert!(refusal(|config| config.bucket.clear()).unwrap().contains("bucket"));
         assert!(refusal(|config| config.token = "a b".into()).unwrap().contains("token"));
         assert!(refusal(|config| config.lines_per_request = 0).unwrap().contains("one line"));
+    }
+
+    #[test]
+    fn the_identity_tells_buckets_apart_and_no_secrets() {
+        let identity = |url: &str, org: &str, bucket: &str, token: &str| {
+            let (url, org, bucket, token) = (url.into(), org.into(), bucket.into(), token.into());
+            InfluxConfig { url, org, bucket, token, ..InfluxConfig::default() }.identity()
+        };
+        let one = identity("http://db:8086", "o", "b", "s3cret");
+        assert_eq!(one, identity("http://DB:8086/", "o", "b", "another"));
+        assert_eq!(identity("http://u:s3cret@db:8086/?p=s3cret", "o", "b", ""), one);
+        for other in [("http://db:8087", "o", "b"), ("http://db2:8086", "o", "b"), ("http://db:8086", "o", "b2")] {
+            assert_ne!(identity(other.0, other.1, other.2, ""), one);
+        }
+        assert_ne!(identity("http://db:8086", "a\" \"b", "c", ""), identity("http://db:8086", "a", "b\" \"c", ""));
+        assert!(!one.contains("s3cret"), "{one}");
+        assert!(refusal(|config| config.bucket = "b".repeat(500)).unwrap().contains("bytes"));
     }
 
     #[test]

@@ -1,10 +1,8 @@
 //! A store without points, to measure everything else.
 
 use super::commit::Begun;
-use super::{StateDb, Store, StoreError};
-use fogline_protocol::ids::{AgentId, StreamId};
-use fogline_protocol::store::{Commit, CommitReport, Progress, Recovered, StoreFault};
-use fogline_protocol::time::Wall;
+use super::{StateDb, Store};
+use fogline_protocol::store::{Commit, CommitReport, StoreFault};
 
 /// Keeps the state and forgets the points, which it counts as stored.
 pub struct NullStore {
@@ -20,8 +18,8 @@ impl NullStore {
 }
 
 impl Store for NullStore {
-    fn recover(&mut self, run: u64, since: Wall) -> Result<Recovered, StoreError> {
-        self.state.recover(run, since)
+    fn state(&mut self) -> &mut StateDb {
+        &mut self.state
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<CommitReport, StoreFault> {
@@ -32,9 +30,5 @@ impl Store for NullStore {
                 work.finish(commit, &[])
             }
         }
-    }
-
-    fn recall(&mut self, agent: &AgentId, stream: StreamId) -> Result<Option<Progress>, StoreFault> {
-        self.state.recall(agent, stream)
     }
 }

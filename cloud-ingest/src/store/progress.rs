@@ -49,6 +49,9 @@ fn ranges_json(ranges: &[Range]) -> String {
 fn note_gaps(db: &Connection, stream: i64, gaps: &[Range], now_us: i64) -> rusqlite::Result<u64> {
     let mut lost = 0;
     for gap in gaps.iter().filter(|gap| !gap.is_empty()) {
+        if is_known(db, stream, *gap)? {
+            continue;
+        }
         let touching = take_touching(db, stream, *gap)?;
         let mut union = touching.clone();
         union.insert(*gap);
@@ -72,6 +75,31 @@ fn note_gaps(db: &Connection, stream: i64, gaps: &[Range], now_us: i64) -> rusql
     Ok(lost)
 }
 
+/// True when all of `gap` is in one that is known: it was said before.
+fn is_known(db: &Connection, stream: i64, gap: Range) -> rusqlite::Result<bool> {
+    let mut statement = db.prepare_cached("SELECT max(first), last FROM gap WHERE stream = ?1 AND first <= ?2")?;
+    let last: Option<i64> = statement.query_row((stream, to_sql(gap.first)), |row| row.get(1))?;
+    Ok(last.is_some_and(|last| to_sql(gap.last) <= last))
+}
+
+/// The gaps of a stream that begin after `after`, at most so many.
+pub(super) fn gaps_after(db: &Connection, stream: i64, after: i64, most: usize) -> rusqlite::Result<Vec<Range>> {
+    let mut statement =
+        db.prepare_cached("SELECT first, last FROM gap WHERE stream = ?1 AND first > ?2 ORDER BY first LIMIT ?3")?;
+    statement.query_map((stream, after, most), range)?.collect()
+}
+
+/// The gaps of a stream that were recorded last, at most so many.
+pub(super) fn gaps_noted_last(db: &Connection, stream: i64, most: usize) -> rusqlite::Result<Vec<Range>> {
+    let mut statement =
+        db.prepare_cached("SELECT first, last FROM gap WHERE stream = ?1 ORDER BY noted_us DESC, first DESC LIMIT ?2")?;
+    statement.query_map((stream, most), range)?.collect()
+}
+
+fn range(row: &Row<'_>) -> rusqlite::Result<Range> {
+    Ok(Range::new(from_sql(row.get(0)?), from_sql(row.get(1)?)))
+}
+
 /// Takes out the known gaps that overlap `gap` or touch it.
 fn take_touching(db: &Connection, stream: i64, gap: Range) -> rusqlite::Result<RangeSet> {
     let key = (stream, to_sql(gap.first.saturating_sub(1)), to_sql(gap.last.saturating_add(1)));
@@ -81,8 +109,7 @@ fn take_touching(db: &Connection, stream: i64, gap: Range) -> rusqlite::Result<R
              AND first >= coalesce((SELECT max(first) FROM gap WHERE stream = ?1 AND first <= ?2), 0)
          RETURNING first, last",
     )?;
-    let rows = statement.query_map(key, |row| Ok(Range::new(from_sql(row.get(0)?), from_sql(row.get(1)?))))?;
-    rows.collect()
+    statement.query_map(key, range)?.collect()
 }
 
 #[cfg(test)]

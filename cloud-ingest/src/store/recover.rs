@@ -1,29 +1,45 @@
-//! What an ingester finds when it starts.
+//! Taking the lead: the run that may commit from now on, and what it finds.
 
-use super::number::from_sql;
-use super::{aggregates, decisions};
+use super::commit::fault;
+use super::names::Names;
+use super::number::{from_sql, to_sql};
+use super::{StateDb, aggregates, decisions};
 use fogline_protocol::ids::AgentId;
-use fogline_protocol::store::{Fold, Recovered};
+use fogline_protocol::store::{Fold, Recovered, StoreFault, TakeOver};
 use fogline_protocol::time::Wall;
 use fogline_protocol::usecase;
 use fogline_protocol::window::{DECISION_WIDTH_S, Scope};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, TransactionBehavior};
 use std::time::Duration;
 
 /// Windows that begin this long after the oldest that may be open are of readings from the future: they wait in the store.
 const OPEN_SPAN: Duration = Duration::from_secs(5 * 60);
 
-/// Begins the run with this number and says what is known.
-pub(super) fn recover(db: &Connection, run: u64, since: Wall) -> rusqlite::Result<Recovered> {
-    // The numbers of a run that was begun before still hold. Besides, this shows at the start whether one can write.
-    let run = run.cast_signed();
-    db.execute("UPDATE state SET run = ?1, commit_id = CASE WHEN run = ?1 THEN commit_id ELSE 0 END", [run])?;
-    let term: i64 = db.query_row("SELECT term FROM state", [], |row| row.get(0))?;
-    Ok(Recovered {
-        term: from_sql(term),
-        decisions: decisions::newest(db, since)?,
-        open_windows: open_windows(db, since)?,
-    })
+impl StateDb {
+    /// Takes the lead; see [`Store::take_over`](super::Store::take_over).
+    ///
+    /// # Errors
+    /// [`StoreFault`] says whether to wait or to call somebody. Perhaps it was done all the same: then a term is left out.
+    pub fn take_over(&mut self, take: TakeOver) -> Result<Recovered, StoreFault> {
+        // Another ingester may have worked on the file: it has made names, and deleted windows.
+        self.names = Names::default();
+        self.begin_run(take).map_err(|error| fault(&error))
+    }
+
+    fn begin_run(&mut self, take: TakeOver) -> rusqlite::Result<Recovered> {
+        let db = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // The numbers of a run that was begun before still hold.
+        let term: i64 = db.query_row(
+            "UPDATE state SET term = max(term, ?2) + 1, run = ?1, commit_id = CASE WHEN run = ?1 THEN commit_id ELSE 0 END
+             RETURNING term",
+            (take.run.cast_signed(), to_sql(take.above)),
+            |row| row.get(0),
+        )?;
+        let decisions = decisions::newest(&db, take.since)?;
+        let open_windows = open_windows(&db, take.since)?;
+        db.commit()?;
+        Ok(Recovered { term: from_sql(term), decisions, open_windows })
+    }
 }
 
 fn open_windows(db: &Connection, since: Wall) -> rusqlite::Result<Vec<Fold>> {
@@ -61,19 +77,16 @@ fn fold(row: &Row<'_>) -> rusqlite::Result<Option<Fold>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{EPOCH_US, agent, commit, decision, fold, sqlite};
+    use super::super::testing::{EPOCH_US, agent, commit, count, decision, fold, shared, sqlite, state, take};
     use super::super::{SqliteStore, Store as _};
     use super::*;
     use fogline_protocol::store::{Commit, CommitReport};
 
-    fn since() -> Wall {
-        Wall::from_us(EPOCH_US)
-    }
-
     #[test]
     fn a_new_state_is_empty() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(sqlite(&dir).recover(1, since()).unwrap(), Recovered::default());
+        let found = SqliteStore::new(shared(&dir)).take_over(take(1)).unwrap();
+        assert_eq!(found, Recovered { term: 1, ..Recovered::default() });
     }
 
     #[test]
@@ -91,23 +104,37 @@ mod tests {
         first.folds.push(region.clone());
         first.folds.extend(elsewhere);
         SqliteStore::commit(&mut sqlite(&dir), &first).unwrap();
-        let found = sqlite(&dir).recover(2, since()).unwrap();
-        assert_eq!(found.term, 3);
+        let found = state(&dir).take_over(take(2)).unwrap();
         assert_eq!(found.decisions, [decision("r1", 1)]);
         assert_eq!(found.open_windows, [fold(EPOCH_US, &[91.0, 92.0]), region]);
+    }
+
+    #[test]
+    fn nobody_has_a_term_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let term = |run, above| state(&dir).take_over(TakeOver { above, ..take(run) }).unwrap().term;
+        assert_eq!([term(1, 0), term(2, 0), term(2, 0)], [1, 2, 3]);
+        assert_eq!([term(3, 9), term(4, 5)], [10, 11]);
+        let raised = Commit { term: 20, ..commit(4, 1, 3) };
+        let low = Commit { term: 2, ..commit(4, 2, 6) };
+        for commit in [raised, low] {
+            SqliteStore::new(state(&dir)).commit(&commit).unwrap();
+        }
+        assert_eq!(term(5, 0), 21, "a term that the run was raised to counts");
     }
 
     #[test]
     fn the_same_run_begun_twice_remembers_its_commits() {
         let dir = tempfile::tempdir().unwrap();
         let mut store = sqlite(&dir);
-        store.recover(1, since()).unwrap();
-        let commit = Commit { run: 1, id: 5, ..commit(1, 5, 3) };
+        let commit = Commit { id: 5, ..commit(1, 5, 3) };
         let done = CommitReport { stored: 3, dead: 0 };
         assert_eq!(store.commit(&commit), Ok(done));
-        store.recover(1, since()).unwrap();
+        store.take_over(take(1)).unwrap();
         assert_eq!(store.commit(&commit), Ok(done));
-        let readings: i64 = super::super::testing::count(&dir, "reading");
-        assert_eq!(readings, 3);
+        assert_eq!(count(&dir, "reading"), 3);
+        store.take_over(take(2)).unwrap();
+        assert_eq!(store.commit(&commit), Err(StoreFault::Deposed));
+        assert_eq!(count(&dir, "reading"), 3);
     }
 }

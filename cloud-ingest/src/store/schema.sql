@@ -5,13 +5,14 @@
 CREATE TABLE state (
     id        INTEGER PRIMARY KEY CHECK (id = 1),
     term      INTEGER NOT NULL DEFAULT 0,
-    run       INTEGER NOT NULL DEFAULT 0,     -- the random number of the last run, 64 bits, signed here
+    run       INTEGER NOT NULL DEFAULT 0,     -- the random number of the run that leads, 64 bits, signed here
     commit_id INTEGER NOT NULL DEFAULT 0,     -- the last commit of that run
     stored    INTEGER NOT NULL DEFAULT 0,     -- what that commit stored ...
     dead      INTEGER NOT NULL DEFAULT 0,     -- ... and refused for good
-    stored_total INTEGER NOT NULL DEFAULT 0   -- readings stored since this file was made
+    stored_total INTEGER NOT NULL DEFAULT 0,  -- readings stored since this file was made
+    identity  TEXT NOT NULL DEFAULT ''        -- random: what tells this file from any other
 ) STRICT;
-INSERT INTO state (id) VALUES (1);
+INSERT INTO state (id, identity) VALUES (1, lower(hex(randomblob(8))));
 
 CREATE TABLE agent (
     id           INTEGER PRIMARY KEY,
@@ -106,7 +107,7 @@ CREATE TABLE decision (
     UNIQUE (agent, key, term, ingester, seq)
 ) STRICT;
 CREATE INDEX decision_history ON decision (agent, key, id);
-CREATE INDEX decision_outstanding ON decision (id) WHERE fate = 'outstanding';
+CREATE INDEX decision_outstanding ON decision (agent, key) WHERE fate = 'outstanding';
 
 -- Readings that the database refuses for good.
 CREATE TABLE dead_letter (

@@ -2,10 +2,8 @@
 
 use super::commit::{Begun, StateCommit, fault};
 use super::number::to_sql;
-use super::{StateDb, Store, StoreError};
-use fogline_protocol::ids::{AgentId, StreamId};
-use fogline_protocol::store::{Commit, CommitReport, Points, Progress, Recovered, StoreFault};
-use fogline_protocol::time::Wall;
+use super::{StateDb, Store};
+use fogline_protocol::store::{Commit, CommitReport, Points, StoreFault};
 
 /// Keeps points in the table `reading` of the state's own file. The view `readings` shows them with all their names.
 pub struct SqliteStore {
@@ -23,8 +21,8 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    fn recover(&mut self, run: u64, since: Wall) -> Result<Recovered, StoreError> {
-        self.state.recover(run, since)
+    fn state(&mut self) -> &mut StateDb {
+        &mut self.state
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<CommitReport, StoreFault> {
@@ -37,10 +35,6 @@ impl Store for SqliteStore {
         }
         work.merge(commit)?;
         work.finish(commit, &[])
-    }
-
-    fn recall(&mut self, agent: &AgentId, stream: StreamId) -> Result<Option<Progress>, StoreFault> {
-        self.state.recall(agent, stream)
     }
 }
 
@@ -67,10 +61,12 @@ fn insert(work: &mut StateCommit<'_>, points: &Points, json: &mut Vec<u8>) -> ru
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{agent, commit, count, decision, points, sqlite, state};
+    use super::super::testing::{agent, commit, count, decision, points, sqlite, state, take};
     use super::*;
     use fogline_protocol::delivery::ranges::Range;
+    use fogline_protocol::ids::StreamId;
     use fogline_protocol::store::AgentStatus;
+    use fogline_protocol::time::Wall;
     use fogline_protocol::wire::Status;
     use rusqlite::Connection;
 
@@ -89,7 +85,10 @@ mod tests {
         assert_eq!((count(&dir, "reading"), count(&dir, "aggregate")), (3, 1));
         let n: i64 = state(&dir).connection.query_row("SELECT n FROM aggregate", [], |row| row.get(0)).unwrap();
         assert_eq!(n, 2);
-        assert_eq!(sqlite(&dir).commit(&commit(2, 1, 6)), Ok(report), "another run counts for itself");
+        let mut next = SqliteStore::new(state(&dir));
+        next.take_over(take(2)).unwrap();
+        assert_eq!(next.commit(&commit(2, 1, 6)), Ok(report), "another run counts for itself");
+        drop(next);
         assert_eq!(count(&dir, "reading"), 6);
     }
 

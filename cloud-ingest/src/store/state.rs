@@ -2,41 +2,39 @@
 
 use super::commit::fault;
 use super::file::{self, Synchronous};
+use super::lock::Sharing;
 use super::names::Names;
-use super::{StoreError, progress, recover};
+use super::{StoreError, progress};
 use fogline_protocol::ids::{AgentId, StreamId};
-use fogline_protocol::store::{Progress, Recovered, StoreFault};
-use fogline_protocol::time::Wall;
+use fogline_protocol::store::{Progress, StoreFault};
 use rusqlite::Connection;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The state of an ingester in a SQLite file: progress of streams, aggregates, decisions, statuses, gaps, dead letters, the
 /// term, and the number of the last commit.
 pub struct StateDb {
     pub(super) connection: Connection,
     pub(super) names: Names,
-    path: PathBuf,
-    /// Held as long as the connection: no second ingester works on the file.
-    _lock: File,
+    pub(super) identity: String,
+    /// Held as long as the connection: nobody works on the file who may not.
+    pub(super) _lock: File,
 }
 
 impl StateDb {
-    /// Opens the file at `path`, or makes it; its folder must exist. Beside it lies `path` + `.lock`.
+    /// Opens the file at `path`, or makes it; its folder must exist. Beside it lies `path` + `.lock`. Nothing is committed to a
+    /// file that is up to date before [`Self::take_over`] or [`Self::adopt`]: another ingester may lead with it.
     ///
     /// # Errors
     /// [`StoreError`]: a file that is not the ingester's own, damaged, newer, or in use is refused and left as it is.
-    pub fn open(path: &Path, synchronous: Synchronous) -> Result<Self, StoreError> {
-        let (connection, lock) = file::open(path, synchronous)?;
-        Ok(Self { connection, names: Names::default(), path: path.to_owned(), _lock: lock })
+    pub fn open(path: &Path, synchronous: Synchronous, sharing: Sharing) -> Result<Self, StoreError> {
+        file::open(path, synchronous, sharing)
     }
 
-    /// Begins a run; see [`Store::recover`](super::Store::recover).
-    ///
-    /// # Errors
-    /// [`StoreError`], when the state cannot be read or written.
-    pub fn recover(&mut self, run: u64, since: Wall) -> Result<Recovered, StoreError> {
-        recover::recover(&self.connection, run, since).map_err(|error| file::classify(&self.path, &error))
+    /// What tells this file from any other, also from a copy of it: ingesters that say the same share it.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        self.identity.clone()
     }
 
     /// What is written of a stream; see [`Store::recall`](super::Store::recall).

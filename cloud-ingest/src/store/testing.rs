@@ -1,12 +1,12 @@
 //! What the tests of the stores have in common.
 
-use super::file::{self, Synchronous};
+use super::file::Synchronous;
 use super::names::Names;
-use super::{SqliteStore, StateDb};
+use super::{Sharing, SqliteStore, StateDb, layout};
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::{AgentId, Name, StreamId, Term};
 use fogline_protocol::reading::{Readings, Value};
-use fogline_protocol::store::{Commit, DecisionRecord, Fate, Fold, Points, Progress, StreamProgress};
+use fogline_protocol::store::{Commit, DecisionRecord, Fate, Fold, Points, Progress, StreamProgress, TakeOver};
 use fogline_protocol::time::Wall;
 use fogline_protocol::window::{Aggregate, Scope};
 use fogline_protocol::wire::Decision;
@@ -20,18 +20,31 @@ pub(super) fn agent(region: &str, agent: &str) -> AgentId {
     AgentId { region: Name::new(region).unwrap(), agent: Name::new(agent).unwrap() }
 }
 
+/// The state in this folder, with which nobody else may work.
 pub(super) fn state(dir: &tempfile::TempDir) -> StateDb {
-    StateDb::open(&dir.path().join("fogline.db"), Synchronous::Normal).unwrap()
+    StateDb::open(&dir.path().join("fogline.db"), Synchronous::Normal, Sharing::Alone).unwrap()
 }
 
+/// The same for one of several ingesters.
+pub(super) fn shared(dir: &tempfile::TempDir) -> StateDb {
+    StateDb::open(&dir.path().join("fogline.db"), Synchronous::Normal, Sharing::OneFile).unwrap()
+}
+
+/// Run 1 leads in it.
 pub(super) fn sqlite(dir: &tempfile::TempDir) -> SqliteStore {
-    SqliteStore::new(state(dir))
+    let mut state = state(dir);
+    state.take_over(take(1)).unwrap();
+    SqliteStore::new(state)
+}
+
+pub(super) const fn take(run: u64) -> TakeOver {
+    TakeOver { run, above: 0, since: Wall::from_us(EPOCH_US) }
 }
 
 /// A database that nothing remains of.
 pub(super) fn memory() -> (Connection, Names) {
     let mut connection = Connection::open_in_memory().unwrap();
-    file::create(&mut connection).unwrap();
+    layout::make(&mut connection).unwrap();
     (connection, Names::default())
 }
 

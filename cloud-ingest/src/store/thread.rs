@@ -10,7 +10,7 @@ use tokio::sync::mpsc as answers;
 /// A store on a thread of its own. Commands are done one by one, and answered in their order. When the store panics, the
 /// channel of answers closes.
 pub struct StoreThread {
-    /// Unbounded, so that giving a command never blocks: the node has one commit and one recall per stream outstanding.
+    /// Unbounded, so that giving a command never blocks: the node bounds what it has outstanding.
     commands: mpsc::Sender<StoreCommand>,
     thread: JoinHandle<()>,
 }
@@ -63,15 +63,18 @@ fn execute(store: &mut dyn Store, command: &StoreCommand) -> StoreAnswer {
         StoreCommand::Recall(agent, stream) => {
             StoreAnswer::Recalled(agent.clone(), *stream, store.recall(agent, *stream))
         }
+        StoreCommand::TakeOver(take) => StoreAnswer::TakenOver(take.run, store.take_over(*take)),
+        StoreCommand::Export(export) => StoreAnswer::Exported(store.export(export)),
+        StoreCommand::Adopt(rows) => StoreAnswer::Adopted(store.adopt(rows)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{agent, commit, sqlite};
+    use super::super::testing::{agent, commit, sqlite, take};
     use super::*;
     use fogline_protocol::ids::StreamId;
-    use fogline_protocol::store::CommitReport;
+    use fogline_protocol::store::{CommitReport, Export, Page, StoreFault};
     use std::sync::Arc;
 
     #[test]
@@ -90,6 +93,22 @@ mod tests {
         assert_eq!(progress.through, 3);
         thread.stop().unwrap();
         assert_eq!(answers.blocking_recv(), None);
+    }
+
+    #[test]
+    fn every_command_has_its_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let (sink, mut answers) = answers::channel(8);
+        let thread = StoreThread::spawn(Box::new(sqlite(&dir)), sink).unwrap();
+        thread.send(StoreCommand::TakeOver(take(2))).unwrap();
+        thread.send(StoreCommand::Commit(Arc::new(commit(1, 1, 3)))).unwrap();
+        thread.send(StoreCommand::Adopt(Arc::default())).unwrap();
+        thread.send(StoreCommand::Export(Export::Page { after: None })).unwrap();
+        assert!(matches!(answers.blocking_recv(), Some(StoreAnswer::TakenOver(2, Ok(found))) if found.term == 2));
+        assert_eq!(answers.blocking_recv(), Some(StoreAnswer::Committed(1, Err(StoreFault::Deposed))));
+        assert_eq!(answers.blocking_recv(), Some(StoreAnswer::Adopted(Ok(()))));
+        assert_eq!(answers.blocking_recv(), Some(StoreAnswer::Exported(Ok(Page::default()))));
+        thread.stop().unwrap();
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Commits, and stores to give them to.
 
-use fogline_ingest::store::{InfluxConfig, InfluxStore, StateDb, Store, Synchronous};
+use fogline_ingest::store::{InfluxConfig, InfluxStore, Sharing, StateDb, Store, Synchronous};
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::{AgentId, Name, StreamId};
 use fogline_protocol::reading::{Readings, Value};
-use fogline_protocol::store::{Commit, Fold, Points, Progress, StreamProgress};
+use fogline_protocol::store::{Commit, Fold, Points, Progress, StreamProgress, TakeOver};
 use fogline_protocol::time::Wall;
 use fogline_protocol::window::{Aggregate, Scope};
 use std::path::PathBuf;
@@ -35,7 +35,8 @@ impl Site {
         let dir = tempfile::tempdir().unwrap();
         let mut config = InfluxConfig { url: url.to_owned(), timeout: Duration::from_secs(20), ..Default::default() };
         change(&mut config);
-        let state = StateDb::open(&dir.path().join("state.db"), Synchronous::Normal).unwrap();
+        let mut state = StateDb::open(&dir.path().join("state.db"), Synchronous::Normal, Sharing::Alone).unwrap();
+        state.take_over(TakeOver { run: 1, above: 0, since: Wall::MIN }).unwrap();
         Self { store: InfluxStore::new(state, &config).unwrap(), dir }
     }
 

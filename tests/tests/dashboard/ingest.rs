@@ -1,8 +1,9 @@
 //! Lets the ingester's InfluxDB store write into InfluxDB 1.x, which knows no `/api/v2/write`.
 
 use crate::influxd::{Api, Influxd};
-use fogline_ingest::store::{InfluxConfig, InfluxStore, StateDb, Store, Synchronous};
-use fogline_protocol::store::{Commit, Points};
+use fogline_ingest::store::{InfluxConfig, InfluxStore, Sharing, StateDb, Store, Synchronous};
+use fogline_protocol::store::{Commit, Points, TakeOver};
+use fogline_protocol::time::Wall;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
@@ -15,7 +16,8 @@ pub(crate) fn store(commit: &Commit, server: &Influxd) {
     std::thread::spawn(move || listener.incoming().for_each(|stream| pass_on(&stream.unwrap(), api)));
 
     let folder = tempfile::tempdir().unwrap();
-    let state = StateDb::open(&folder.path().join("state.db"), Synchronous::Normal).unwrap();
+    let mut state = StateDb::open(&folder.path().join("state.db"), Synchronous::Normal, Sharing::Alone).unwrap();
+    state.take_over(TakeOver { run: commit.run, above: 0, since: Wall::MIN }).unwrap();
     let config = InfluxConfig { url, ..InfluxConfig::default() };
     let report = InfluxStore::new(state, &config).unwrap().commit(commit).unwrap();
     let readings: u64 = commit.points.iter().map(Points::count).sum();

@@ -13,7 +13,7 @@ const STREAMS_SHOWN: u32 = 16;
 /// The most gaps that are shown of a stream, newest first.
 const GAPS_SHOWN: u32 = 32;
 /// The most decisions that are shown of an agent, of different keys.
-const DECISIONS_SHOWN: u32 = 16;
+const DECISIONS_SHOWN: usize = 16;
 
 /// An agent as the database knows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -153,13 +153,8 @@ impl StoreReader {
     }
 
     fn newest_decisions(&self, agent: i64) -> rusqlite::Result<Vec<DecisionRow>> {
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT {} FROM decision d JOIN agent a ON a.id = d.agent
-             WHERE d.id IN (SELECT max(id) FROM decision WHERE agent = ?1 GROUP BY key) ORDER BY d.key LIMIT ?2",
-            decisions::COLUMNS
-        ))?;
-        let rows = statement.query_map((agent, DECISIONS_SHOWN), |row| decisions::read(row).map(DecisionRow::from))?;
-        rows.collect()
+        let newest = decisions::newest_of(&self.connection, agent)?;
+        Ok(newest.into_iter().take(DECISIONS_SHOWN).map(DecisionRow::from).collect())
     }
 }
 

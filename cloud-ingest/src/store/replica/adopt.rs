@@ -1,0 +1,55 @@
+//! Rows of another ingester in the place of one's own.
+
+use super::super::commit::fault;
+use super::super::names::Names;
+use super::super::number::now_us;
+use super::super::{StateDb, agents, aggregates, decisions, progress};
+use fogline_protocol::store::{Progress, ProgressRow, Rows, StoreFault, StreamProgress};
+use rusqlite::{Connection, TransactionBehavior};
+
+impl StateDb {
+    /// Adopts rows of one that leads; see [`Store::adopt`](super::super::Store::adopt). Gaps are added to those that are known,
+    /// everything else is replaced. Averages of a use case or field that this program does not know are left out.
+    ///
+    /// # Errors
+    /// [`StoreFault`] says whether to wait or to call somebody.
+    pub fn adopt(&mut self, rows: &Rows) -> Result<(), StoreFault> {
+        self.adopt_rows(rows).map_err(|error| fault(&error))
+    }
+
+    fn adopt_rows(&mut self, rows: &Rows) -> rusqlite::Result<()> {
+        let db = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.names.begin();
+        save(&db, &mut self.names, rows)?;
+        db.commit()?;
+        self.names.commit();
+        Ok(())
+    }
+}
+
+fn save(db: &Connection, names: &mut Names, rows: &Rows) -> rusqlite::Result<()> {
+    let now_us = now_us();
+    for row in &rows.progress {
+        progress::save(db, names, &change(row), now_us)?;
+    }
+    for fold in rows.averages.iter().filter_map(|row| row.clone().fold()) {
+        aggregates::replace(db, names, &fold, now_us)?;
+    }
+    for record in rows.decisions.iter().map(|row| row.clone().record()) {
+        decisions::save(db, names, &record)?;
+        decisions::settle(db, names, &record)?;
+    }
+    for row in &rows.statuses {
+        agents::save(db, names, &row.clone().status())?;
+    }
+    Ok(())
+}
+
+fn change(row: &ProgressRow) -> StreamProgress {
+    StreamProgress {
+        agent: row.owner.clone().into(),
+        stream: row.stream,
+        progress: Progress { through: row.through, ranges: row.ranges.clone() },
+        new_gaps: row.gaps.clone(),
+    }
+}
