@@ -9,6 +9,7 @@ mod tests;
 
 use super::StateDb;
 use super::commit::fault;
+use super::number::from_sql;
 use fogline_protocol::store::{Export, Page, StoreFault};
 
 /// The most bytes of a page as JSON, unless a single row is longer: with its envelope it fits a message several times.
@@ -31,9 +32,12 @@ impl StateDb {
     fn read_rows(&mut self, export: &Export) -> rusqlite::Result<Page> {
         // One moment for all of the rows. Dropped, it leaves no trace.
         let db = self.connection.transaction()?;
-        match export {
-            Export::Named { streams, windows } => Ok(Page { rows: named::read(&db, streams, windows)?, next: None }),
-            Export::Page { after } => page::read(&db, after.as_deref(), PAGE_BYTES),
-        }
+        let mut page = match export {
+            Export::Named { streams, windows } => Page { rows: named::read(&db, streams, windows)?, next: None },
+            Export::Page { after } => page::read(&db, after.as_deref(), PAGE_BYTES)?,
+        };
+        let term: i64 = db.query_row("SELECT term FROM state", [], |row| row.get(0))?;
+        page.rows.term = from_sql(term);
+        Ok(page)
     }
 }

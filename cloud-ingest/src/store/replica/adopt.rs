@@ -2,7 +2,7 @@
 
 use super::super::commit::fault;
 use super::super::names::Names;
-use super::super::number::now_us;
+use super::super::number::{now_us, to_sql};
 use super::super::{StateDb, agents, aggregates, decisions, progress};
 use fogline_protocol::store::{Progress, ProgressRow, Rows, StoreFault, StreamProgress};
 use rusqlite::{Connection, TransactionBehavior};
@@ -29,6 +29,8 @@ impl StateDb {
 
 fn save(db: &Connection, names: &mut Names, rows: &Rows) -> rusqlite::Result<()> {
     let now_us = now_us();
+    // Whoever takes over with this state has to be above the leader that it followed, also after a restart.
+    db.prepare_cached("UPDATE state SET term = max(term, ?1)")?.execute([to_sql(rows.term)])?;
     for row in &rows.progress {
         progress::save(db, names, &change(row), now_us)?;
     }

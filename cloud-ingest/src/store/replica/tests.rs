@@ -151,7 +151,7 @@ fn pages(state: &StateDb, bytes: usize) -> Vec<Page> {
 /// All rows as texts in an order of their own, and what is not in rows.
 fn known(store: &mut SqliteStore) -> Vec<String> {
     let mut known = Vec::new();
-    for Rows { progress, averages, decisions, statuses } in
+    for Rows { progress, averages, decisions, statuses, .. } in
         pages(store.state(), 1 << 20).into_iter().map(|page| page.rows)
     {
         known.extend(progress.iter().map(|row| serde_json::to_string(row).unwrap()));
