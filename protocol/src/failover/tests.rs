@@ -151,12 +151,19 @@ fn the_first_broker_is_returned_to_only_when_asked_for() {
 
 #[test]
 fn nobody_returns_from_a_backup_that_does_not_answer() {
-    let mut silent = preferring(3, 60);
-    silent.connected(1, at(0));
-    silent.waits(true, at(0));
-    silent.heard(at(52_000));
-    let (_, to) = sleep(&mut silent, at(100_000)).unwrap();
+    let mut agent = preferring(3, 60);
+    good_visit(&mut agent, 1, at(0));
+    let return_at = agent.poll_timeout().unwrap();
+    // More than half of a patience before.
+    agent.waits(true, Monotonic::from_us(return_at.us() - 6_000_000));
+    let (left, to) = sleep(&mut agent, at(100_000)).unwrap();
     assert_eq!(to.broker, 2, "{to:?}");
+    assert!(left > return_at);
+
+    good_visit(&mut agent, 1, at(0));
+    let return_at = agent.poll_timeout().unwrap();
+    agent.waits(true, Monotonic::from_us(return_at.us() - 4_000_000));
+    assert_eq!(sleep(&mut agent, at(100_000)).unwrap().1.broker, 0, "what is not late is no silence");
 }
 
 #[test]
