@@ -27,11 +27,11 @@ fn an_ingester_that_turns_batches_away_goes_on_to_say_so() {
     let mut config = CloudConfig::new(Name::new("ingest-1").unwrap(), 1);
     config.memory_bytes = 0;
     let mut cloud = CloudNode::new(config, Recovered::default(), now(0));
-    cloud.handle(CloudInput::Connected, now(0));
+    cloud.handle(CloudInput::Connected { broker: 0 }, now(0));
     let hello = r#"{"v":1,"hello":1,"agent_version":"0","term":null,"streams":[{"stream":"0000000000000007","floor":1,"next":2}]}"#;
     let say = |cloud: &mut CloudNode, channel: Up, payload: Vec<u8>, at: Now| {
         let topic = Topic::Up(id(), channel).to_string();
-        cloud.handle(CloudInput::Message { topic, payload: Bytes::from(payload) }, at);
+        cloud.handle(CloudInput::Message { broker: 0, topic, payload: Bytes::from(payload) }, at);
     };
     say(&mut cloud, Up::Hello, hello.as_bytes().to_vec(), now(0));
     cloud.handle(CloudInput::Store(StoreAnswer::Recalled(id(), STREAM, Ok(None))), now(0));
@@ -46,13 +46,13 @@ fn an_ingester_that_turns_batches_away_goes_on_to_say_so() {
         say(&mut cloud, Up::Readings, batch.clone(), at);
         while let Some(effect) = cloud.poll_effect() {
             match effect {
-                CloudEffect::Publish(publish)
+                CloudEffect::Publish { publish, .. }
                     if Ack::decode(&publish.payload).is_ok_and(|ack| ack.state == State::Busy) =>
                 {
                     busy.push(second);
                 }
                 CloudEffect::Store(StoreCommand::Commit(_)) => writing = true,
-                CloudEffect::Publish(_) | CloudEffect::Store(_) => {}
+                CloudEffect::Publish { .. } | CloudEffect::Store(_) => {}
             }
         }
     }
@@ -68,7 +68,7 @@ fn the_will_of_a_broker_that_was_left_unsays_nothing() {
     let mut say = |online: bool, connection: (u64, u64), at: u64| {
         let publish = Status { online, connection, ts_us: 5, queued: 0, queued_bytes: 0, oldest_us: None, dropped: 0 };
         let topic = Topic::Up(id(), Up::Status).to_string();
-        cloud.handle(CloudInput::Message { topic, payload: Bytes::from(publish.encode()) }, now(at));
+        cloud.handle(CloudInput::Message { broker: 0, topic, payload: Bytes::from(publish.encode()) }, now(at));
         cloud.handle_timeout(now(at + 600));
         let mut saved = None;
         while let Some(effect) = cloud.poll_effect() {
