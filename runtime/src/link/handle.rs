@@ -151,3 +151,30 @@ impl LinkHandle {
         })
     }
 }
+
+/// Waits until the owner wants another broker instead of this connection. Cancel-safe.
+pub(super) async fn another_broker(wanted: &mut watch::Receiver<Wanted>, connection: u64) -> usize {
+    while wanted.changed().await.is_ok() {
+        let wanted = *wanted.borrow_and_update();
+        // What was wanted of a connection that has ended by itself meanwhile says nothing of this one.
+        if wanted.connection == connection {
+            return wanted.broker;
+        }
+    }
+    std::future::pending().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wish_counts_for_its_own_connection_only() {
+        let (sender, mut receiver) = watch::channel(Wanted { broker: 0, connection: OFFLINE });
+        sender.send_replace(Wanted { broker: 1, connection: 6 });
+        let patience = Duration::from_secs(1);
+        assert!(tokio::time::timeout(patience, another_broker(&mut receiver, 7)).await.is_err());
+        sender.send_replace(Wanted { broker: 2, connection: 7 });
+        assert_eq!(tokio::time::timeout(patience, another_broker(&mut receiver, 7)).await, Ok(2));
+    }
+}

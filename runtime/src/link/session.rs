@@ -16,7 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::config::LinkConfig;
 use super::events::{EventSender, LinkEvent};
-use super::handle::{Command, Shared, Wanted};
+use super::handle::{Command, Shared, Wanted, another_broker};
 use super::inflight::{Inflight, Token};
 use super::publish::Publish;
 use super::refusal::explain;
@@ -122,7 +122,7 @@ impl<'a> Session<'a> {
                     tokio::select! {
                         biased;
                         _ = tick.tick() => self.check_time(Instant::now())?,
-                        broker = another(&mut self.context.wanted, self.connection) => self.leave(broker)?,
+                        broker = another_broker(&mut self.context.wanted, self.connection) => self.leave(broker)?,
                         polled = &mut poll => break polled,
                         command = self.context.commands.recv(), if self.wants_command() => self.take(command)?,
                     }
@@ -408,17 +408,6 @@ impl Context {
         self.shared.outgoing.release(publish.cost());
         self.shared.counters.dropped.increment();
     }
-}
-
-/// Waits until the owner wants another broker instead of this connection. Cancel-safe.
-async fn another(wanted: &mut watch::Receiver<Wanted>, connection: u64) -> usize {
-    while wanted.changed().await.is_ok() {
-        let wanted = *wanted.borrow_and_update();
-        if wanted.connection == connection {
-            return wanted.broker;
-        }
-    }
-    std::future::pending().await
 }
 
 /// When to look for what is overdue: often enough that `limit` is kept within a quarter of it or a second.
