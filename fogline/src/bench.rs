@@ -11,7 +11,7 @@ mod latency;
 mod outbox;
 mod plan;
 mod process;
-mod progress;
+pub(crate) mod progress;
 mod report;
 mod scrape;
 mod site;

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{bench, demo, tls};
+use crate::{audit, bench, demo, tls};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use fogline_agent::command::AgentCommand;
@@ -30,6 +30,7 @@ Examples:
   fogline demo --for 60 --json          the same for a minute, a JSON line each second
   fogline bench                         how fast it is on this machine
   fogline bench --backlog 1000000       how fast a queue drains after an outage
+  fogline audit                         whether anything was lost or stored twice
   fogline tls init tls                  certificates for a site of your own
   fogline completions bash > ~/.local/share/bash-completion/completions/fogline
 
@@ -50,7 +51,7 @@ Examples:
 
 /// Sensor readings from the edge to a database over MQTT, and decisions back, with nothing lost on the way.
 ///
-/// `demo` shows it, `bench` measures it, `tls` makes certificates; `broker`, `ingest` and `agent` are the programs of a site.
+/// `demo` shows it, `bench` measures it, `audit` proves it, `tls` makes certificates; `broker`, `ingest` and `agent` are the programs of a site.
 #[derive(Debug, Parser)]
 #[command(name = "fogline", version, after_help = EXAMPLES)]
 struct Cli {
@@ -69,6 +70,9 @@ enum Command {
     /// Measure speed, memory and what is written, and check that nothing was lost
     #[command(after_help = bench::EXAMPLES)]
     Bench(bench::BenchArgs),
+    /// Compare what was accepted with what is stored: what is lost, what is there twice
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(audit::AuditArgs),
     /// Run a broker: carries messages, keeps nothing
     #[command(after_help = renamed(fogline_broker::EXAMPLES), args_conflicts_with_subcommands = true)]
     Broker(BrokerCli),
@@ -157,6 +161,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let runtime = Builder::new_current_thread().max_blocking_threads(BENCH_THREADS).enable_all().build()?;
             runtime.block_on(bench::execute(args))
         }
+        Command::Audit(args) => audit::execute(args),
         Command::Broker(BrokerCli { command: Some(command), .. }) => command.execute(),
         Command::Broker(BrokerCli { command: None, broker }) => single()?.block_on(fogline_broker::execute(broker)),
         Command::Ingest(IngestCli { command: Some(IngestCommand::Healthcheck(args)), .. }) => {
@@ -213,6 +218,7 @@ mod tests {
         for line in [
             "fogline demo --for 5 --json --secure --data-dir x",
             "fogline bench --agents 2 --rate 200 --seconds 3 --json",
+            "fogline audit --data-dir a --data-dir b --queue c --queue d/queue.db --json",
             "fogline broker --listen 127.0.0.1:0",
             "fogline ingest --store null -v",
             "fogline ingest healthcheck",

@@ -3,7 +3,7 @@
 //!
 //! A tour begins with `outbox/schema.sql`. [`Outbox::open`] makes the file or checks it (`file`), takes its lock (`lock`)
 //! and starts the thread (`worker`), which does each command in one transaction (`queue`; `append`, `bounds`, `gaps`,
-//! `load`, `free`) and answers after its commit. [`inspect()`] looks into a queue from outside.
+//! `load`, `free`) and answers after its commit. [`inspect()`] and [`holdings()`] look into a queue from outside.
 //!
 //! - An answer means that it is durable. With [`Synchronous::Full`] it outlives a loss of power.
 //! - What counting would need a scan for is kept in counters, in the same transaction: a queue opens at once, however
@@ -20,6 +20,7 @@ mod error;
 mod file;
 mod free;
 mod gaps;
+mod holdings;
 mod inspect;
 mod load;
 mod lock;
@@ -29,6 +30,7 @@ mod state;
 mod worker;
 
 pub use error::OutboxError;
+pub use holdings::{Holdings, holdings};
 pub use inspect::{Inspection, inspect};
 
 use fogline_protocol::queue::{QueueAnswer, QueueCommand, QueueFault, QueueLimits, QueueState};

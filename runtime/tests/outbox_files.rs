@@ -1,10 +1,11 @@
 //! Files that are refused, and left as they were; one agent per queue; looking into a queue.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
 
+use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::StreamId;
-use fogline_protocol::queue::{Append, AppendPart, FullPolicy, QueueAnswer, QueueCommand, QueueLimits, Rows};
+use fogline_protocol::queue::{Append, AppendPart, Free, FullPolicy, QueueAnswer, QueueCommand, QueueLimits, Rows};
 use fogline_protocol::time::Wall;
-use fogline_runtime::outbox::{Outbox, OutboxConfig, OutboxError, inspect};
+use fogline_runtime::outbox::{Outbox, OutboxConfig, OutboxError, holdings, inspect};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ fn refused(path: &Path) -> OutboxError {
     let before = std::fs::read(path).unwrap();
     let error = Outbox::open(config(path)).unwrap_err();
     drop(inspect(path));
+    drop(holdings(path));
     assert_eq!(std::fs::read(path).unwrap(), before, "{error}");
     let text = error.to_string();
     assert!(text.contains("queue.db") && text.contains("untouched"), "{text}");
@@ -172,4 +174,26 @@ fn a_queue_with_readings_of_another_agent_is_refused() {
     let error = owned("a7/lane-1").unwrap_err();
     assert!(matches!(&error, OutboxError::OtherAgent { known, readings: 3, .. } if known == "b2/lane-1"), "{error}");
     owned("b2/lane-1").unwrap().handle.close().unwrap();
+}
+
+#[test]
+fn the_numbers_of_a_queue_are_told_beside_its_agent() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queue.db");
+    let mut config = config(&path);
+    (config.limits.readings, config.owner) = (20, Some("north/lane-1".to_owned()));
+    (config.free_within, config.delete_rows) = (std::time::Duration::ZERO, 1_000);
+    let mut outbox = Outbox::open(config).unwrap();
+    append(&mut outbox, 10);
+    append(&mut outbox, 20);
+    outbox.handle.send(QueueCommand::Free(Free { through: 15, gaps: vec![Range::new(1, 4)] }));
+    assert!(matches!(outbox.answers.blocking_recv(), Some(QueueAnswer::Freed(Ok(_)))));
+    let held = holdings(&path).unwrap();
+    assert_eq!((held.owner.as_deref(), held.next), (Some("north/lane-1"), 31));
+    // The rows up to 15 are still in the file, and count for nothing.
+    assert_eq!(held.rows.iter().collect::<Vec<_>>(), [Range::new(16, 30)]);
+    assert_eq!(held.gaps, [Range::new(5, 10)]);
+    assert_eq!(held.segments.iter().map(|segment| segment.first).collect::<Vec<_>>(), [1, 11]);
+    outbox.handle.close().unwrap();
+    assert_eq!(holdings(&path).unwrap(), held);
 }

@@ -9,6 +9,7 @@ async fn every_command_has_help_with_examples() {
         &["--help"] as &[&str],
         &["demo", "--help"],
         &["bench", "--help"],
+        &["audit", "--help"],
         &["broker", "--help"],
         &["ingest", "--help"],
         &["agent", "--help"],
@@ -53,6 +54,7 @@ fn refusals_are_on_standard_error_and_end_with_2() {
         &["bench", "--agents", "0"] as &[&str],
         &["bench", "--agents", "100", "--rate", "1"],
         &["bench", "--store", "influxdb"],
+        &["audit", "--nonsense"],
         &["demo", "--rate", "0"],
         &["nonsense"],
     ] {

@@ -27,12 +27,7 @@ pub struct Inspection {
 /// [`OutboxError::Missing`] when there is no such file, [`OutboxError::Foreign`], [`OutboxError::Newer`] or
 /// [`OutboxError::Damaged`] when it is not a queue that this version can read, [`OutboxError::Io`] when it cannot be read.
 pub fn inspect(path: &Path) -> Result<Inspection, OutboxError> {
-    if !path.exists() {
-        return Err(OutboxError::Missing { path: path.to_owned() });
-    }
-    let conn = file::read_only(path)?;
-    let result = read(&conn, path);
-    let state = result.map_err(|fault| OutboxError::of(path, &fault))??;
+    let state = look(path, state::read)?;
     let given = state.next - 1;
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |data| data.len());
     Ok(Inspection {
@@ -43,9 +38,24 @@ pub fn inspect(path: &Path) -> Result<Inspection, OutboxError> {
     })
 }
 
-/// In one read transaction, so that all that is shown belongs to one commit. The file is asked through SQLite alone: to
+/// Reads in one read transaction, so that all that is shown belongs to one commit. The file is asked through SQLite alone: to
 /// close it otherwise would end the locks of an agent in this process.
-fn read(conn: &Connection, path: &Path) -> Result<Result<QueueState, OutboxError>, Fault> {
+pub(super) fn look<T>(
+    path: &Path,
+    read: impl FnOnce(&Connection, &Books) -> Result<T, Fault>,
+) -> Result<T, OutboxError> {
+    if !path.exists() {
+        return Err(OutboxError::Missing { path: path.to_owned() });
+    }
+    let conn = file::read_only(path)?;
+    look_at(&conn, path, read).map_err(|fault| OutboxError::of(path, &fault))?
+}
+
+fn look_at<T>(
+    conn: &Connection,
+    path: &Path,
+    read: impl FnOnce(&Connection, &Books) -> Result<T, Fault>,
+) -> Result<Result<T, OutboxError>, Fault> {
     let tx = conn.unchecked_transaction()?;
     let application = tx.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let version = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -53,5 +63,5 @@ fn read(conn: &Connection, path: &Path) -> Result<Result<QueueState, OutboxError
         return Ok(Err(error));
     }
     let books = Books::read(&tx)?;
-    state::read(&tx, &books).map(Ok)
+    read(&tx, &books).map(Ok)
 }
