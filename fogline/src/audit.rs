@@ -3,7 +3,7 @@
 //!
 //! The account is made of what everybody wrote down for a purpose of their own: which numbers the queue files have given and
 //! still hold (`queue`), what the ingester's file says of progress, gaps and dead letters (`ingester`), and what the
-//! database holds (`sqlite`). `facts` gathers it, `judge` says what it means, and neither reads a file.
+//! database holds (`sqlite`, `influx`). `facts` gathers it, `judge` says what it means, and neither reads a file.
 //!
 //! **Order.** A reading leaves its queue only after it is stored, and progress is recorded with or after the points that it
 //! speaks of. So queues are read first, the ingester's file after them, and the database last: whatever a queue had let go,
@@ -18,6 +18,7 @@ mod account;
 mod command;
 mod error;
 mod facts;
+mod influx;
 mod ingester;
 mod judge;
 mod queue;
@@ -28,6 +29,7 @@ mod sqlite;
 pub use account::{Account, AgentAccount, Counts, LostRange, RANGES_LISTED};
 pub use command::{AuditArgs, EXAMPLES, execute};
 pub use error::AuditError;
+pub use influx::{Dialect, InfluxServer};
 
 use facts::Facts;
 use std::path::{Path, PathBuf};
@@ -35,8 +37,8 @@ use std::path::{Path, PathBuf};
 /// What is audited.
 #[derive(Debug, Clone)]
 pub struct Sources {
-    /// The ingester's file, or the data directory that it is in. With `--store sqlite` the readings are in it too. Where several
-    /// ingesters work for the same agents, the files of all of them.
+    /// The ingester's file, or the data directory that it is in: `fogline.db`, with the readings in it, or `state.db` when these
+    /// are in another database. Where several ingesters work for the same agents, the files of all of them.
     pub ingesters: Vec<PathBuf>,
     /// Queues of agents: their files, or the data directories that these are in. Those of all agents make the account
     /// complete; without an agent's queue, what it still holds, or has lost before it was ever sent, is not seen.
@@ -51,6 +53,8 @@ pub struct Sources {
 pub enum Database {
     /// In the ingester's file.
     Sqlite,
+    /// In a database that takes InfluxDB's writes.
+    Influx(InfluxServer),
 }
 
 /// Makes the account. Blocks for as long as it takes to read all of the database: about a second for a million readings.
@@ -58,13 +62,13 @@ pub enum Database {
 ///
 /// # Errors
 /// [`AuditError`], when something could not be read: then there is no account.
-pub fn audit(sources: &Sources, progress: &mut dyn FnMut(u64)) -> Result<Account, AuditError> {
+pub fn audit(sources: &Sources, progress: &mut (dyn FnMut(u64) + Send)) -> Result<Account, AuditError> {
     let mut facts = Facts::default();
     // The order is what the account rests on: see above.
     for path in &sources.queues {
         queue::read(path, &mut facts)?;
     }
-    let ingesters: Vec<PathBuf> = sources.ingesters.iter().map(|path| file_in(path, ingester::FILE)).collect();
+    let ingesters = sources.files()?;
     for file in &ingesters {
         ingester::read(file, &mut facts)?;
     }
@@ -74,8 +78,28 @@ pub fn audit(sources: &Sources, progress: &mut dyn FnMut(u64)) -> Result<Account
                 sqlite::read(file, &mut facts, progress)?;
             }
         }
+        Database::Influx(server) => influx::read(server, &mut facts, progress)?,
     }
     Ok(judge::account(&facts))
+}
+
+impl Sources {
+    /// The ingesters' files.
+    fn files(&self) -> Result<Vec<PathBuf>, AuditError> {
+        let (name, other) = match self.database {
+            Database::Sqlite => (ingester::WITH_READINGS, ingester::WITHOUT_READINGS),
+            Database::Influx(_) => (ingester::WITHOUT_READINGS, ingester::WITH_READINGS),
+        };
+        let file = |path: &PathBuf| {
+            let file = file_in(path, name);
+            if file.exists() || !path.join(other).exists() {
+                Ok(file)
+            } else {
+                Err(AuditError::Elsewhere(path.clone()))
+            }
+        };
+        self.ingesters.iter().map(file).collect()
+    }
 }
 
 /// The file that a path names: itself, or the one called `name` in the folder that it is.

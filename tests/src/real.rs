@@ -9,10 +9,12 @@
 
 mod account;
 mod agent;
+mod audit;
 mod broker;
 mod certificates;
 mod household;
 mod http;
+mod influxd;
 mod ingester;
 mod memory;
 mod mqtt;
@@ -21,15 +23,18 @@ mod ports;
 mod program;
 mod services;
 mod site;
+mod translator;
 mod victoria;
 mod wait;
 
 pub use account::{Account, Database};
 pub use agent::{Agent, AgentRecipe};
+pub use audit::Audit;
 pub use broker::{Broker, Kind};
 pub use certificates::Certificates;
 pub use household::{Household, Row};
 pub use http::get;
+pub use influxd::{Api, Influxd};
 pub use ingester::Ingester;
 pub use memory::{peak_bytes, resident_bytes};
 pub use mqtt::{Publisher, Watcher, publish_by_hand};
@@ -38,5 +43,6 @@ pub use ports::free_port;
 pub use program::{Program, Recipe};
 pub use services::service;
 pub use site::Site;
+pub use translator::Translator;
 pub use victoria::Victoria;
 pub use wait::{PATIENCE, until};

@@ -12,6 +12,10 @@ pub const RANGES_LISTED: usize = 100;
 pub struct Account {
     /// Whether nothing is lost, nothing is stored twice, and nothing is missing.
     pub passed: bool,
+    /// Whether each stream was judged by itself. False where the database does not keep streams (VictoriaMetrics): there the
+    /// numbers of an agent are judged all together, and numbers that two of its streams share (an old copy of a queue file
+    /// came back) count as duplicates.
+    pub by_stream: bool,
     /// All agents together.
     pub total: Counts,
     /// Readings that the ingester has counted as stored, that the database does not hold, and whose numbers nobody knows.

@@ -1,8 +1,9 @@
 //! What was found, by agent and stream, before anybody says what it means.
 
 use super::error::AuditError;
+use super::sets::add;
 use fogline_protocol::delivery::ranges::{Range, RangeSet};
-use fogline_protocol::ids::{Seq, StreamId};
+use fogline_protocol::ids::{Seq, StreamId, is_name};
 use std::collections::BTreeMap;
 
 /// The most pieces that the numbers in the database may be in: 64 MiB. Numbers without holes are one piece for each stream,
@@ -18,14 +19,32 @@ pub(super) struct Facts {
     pub(super) counted: Vec<u64>,
     /// Dead letters that somebody has deleted.
     pub(super) letters_deleted: u64,
+    /// The database does not keep streams: the numbers of an agent are judged all together.
+    pub(super) merged: bool,
     /// Pieces that the stored numbers are in.
     pub(super) pieces: usize,
+}
+
+/// An agent's name in its two parts, both of which need no escaping anywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AgentName {
+    pub(super) region: String,
+    pub(super) agent: String,
+}
+
+impl AgentName {
+    /// The parts of "region/agent"; none when they are no names: then nothing can be stored of such an agent.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        let (region, agent) = name.split_once('/').filter(|(region, agent)| is_name(region) && is_name(agent))?;
+        Some(Self { region: region.to_owned(), agent: agent.to_owned() })
+    }
 }
 
 /// Of one agent.
 #[derive(Debug, Default)]
 pub(super) struct AgentFacts {
-    pub(super) streams: BTreeMap<StreamId, StreamFacts>,
+    /// Without an id: all streams together.
+    pub(super) streams: BTreeMap<Option<StreamId>, StreamFacts>,
     /// Its queue files.
     pub(super) queues: Vec<QueueFacts>,
 }
@@ -62,7 +81,7 @@ pub(super) struct StreamFacts {
 
 impl Facts {
     /// What is known of a stream.
-    pub(super) fn stream(&mut self, agent: &str, stream: StreamId) -> &mut StreamFacts {
+    pub(super) fn stream(&mut self, agent: &str, stream: Option<StreamId>) -> &mut StreamFacts {
         self.agent(agent).streams.entry(stream).or_default()
     }
 
@@ -71,8 +90,18 @@ impl Facts {
         self.agents.entry(agent.to_owned()).or_default()
     }
 
+    /// Makes one of each agent's streams: the database has no other.
+    pub(super) fn merge_streams(&mut self) {
+        self.merged = true;
+        for agent in self.agents.values_mut() {
+            let mut all = StreamFacts::default();
+            std::mem::take(&mut agent.streams).into_values().for_each(|stream| all.merge(&stream));
+            agent.streams.insert(None, all);
+        }
+    }
+
     /// The database holds a point for each of these numbers.
-    pub(super) fn store(&mut self, agent: &str, stream: StreamId, range: Range) -> Result<(), AuditError> {
+    pub(super) fn store(&mut self, agent: &str, stream: Option<StreamId>, range: Range) -> Result<(), AuditError> {
         let known = self.stream(agent, stream);
         let before = known.stored.ranges();
         known.store(range);
@@ -83,6 +112,22 @@ impl Facts {
 }
 
 impl StreamFacts {
+    fn merge(&mut self, other: &Self) {
+        for (mine, others) in [
+            (&mut self.given, &other.given),
+            (&mut self.claimed, &other.claimed),
+            (&mut self.queued, &other.queued),
+            (&mut self.gaps, &other.gaps),
+            (&mut self.dead, &other.dead),
+            (&mut self.stored, &other.stored),
+            (&mut self.repeated, &other.repeated),
+        ] {
+            add(mine, others);
+        }
+        self.gaps_forgotten += other.gaps_forgotten;
+        self.copies += other.copies;
+    }
+
     fn store(&mut self, range: Range) {
         let new = self.stored.missing(range);
         let new_count: u64 = new.iter().map(|piece| piece.count()).sum();
@@ -127,7 +172,7 @@ impl<K: PartialEq> Runs<K> {
 mod tests {
     use super::*;
 
-    const STREAM: StreamId = StreamId::from_bits(7);
+    const STREAM: Option<StreamId> = Some(StreamId::from_bits(7));
 
     #[test]
     fn numbers_that_come_again_are_copies() {
@@ -139,6 +184,24 @@ mod tests {
         assert_eq!((stream.stored.ranges(), stream.stored.count(), stream.copies), (1, 30, 6));
         assert_eq!(stream.repeated.iter().collect::<Vec<_>>(), [Range::new(8, 10), Range::new(20, 21)]);
         assert_eq!(facts.pieces, 1);
+    }
+
+    #[test]
+    fn merged_streams_are_one_with_all_that_is_known_of_each() {
+        let mut facts = Facts::default();
+        facts.stream("north/lane-1", STREAM).queued.insert(Range::new(1, 5));
+        facts.store("north/lane-1", None, Range::new(6, 9)).unwrap();
+        facts.merge_streams();
+        let streams = &facts.agents["north/lane-1"].streams;
+        assert_eq!((streams.len(), streams[&None].queued.count(), streams[&None].stored.count()), (1, 5, 4));
+    }
+
+    #[test]
+    fn only_names_become_part_of_a_query() {
+        assert!(AgentName::of("north/lane-1").is_some());
+        for bad in ["lane-1", "north/a'b", "no rth/a", "/a", "a/", "a/b/c"] {
+            assert_eq!(AgentName::of(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// The name of the file in an ingester's data directory.
-pub(super) const FILE: &str = "fogline.db";
+/// The name of the file in an ingester's data directory when readings are in it too ...
+pub(super) const WITH_READINGS: &str = "fogline.db";
+/// ... and when they are in another database.
+pub(super) const WITHOUT_READINGS: &str = "state.db";
 /// A commit of the ingester may keep a reader waiting for as long as the disk takes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -68,7 +70,7 @@ fn read_progress(connection: &Connection, names: &StreamNames, facts: &mut Facts
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         let Some((agent, stream)) = names.get(&id) else { continue };
-        let stream = facts.stream(agent, *stream);
+        let stream = facts.stream(agent, Some(*stream));
         stream.claimed.insert(Range::new(1, row.get(1)?));
         ranges(row, 2)?.into_iter().for_each(|range| stream.claimed.insert(range));
         let lost: u64 = row.get(3)?;
@@ -97,7 +99,7 @@ fn read_gaps(connection: &Connection, names: &StreamNames, facts: &mut Facts) ->
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let Some((agent, stream)) = names.get(&row.get(0)?) else { continue };
-        let stream = facts.stream(agent, *stream);
+        let stream = facts.stream(agent, Some(*stream));
         stream.gaps.insert(Range::new(row.get(1)?, row.get(2)?));
     }
     Ok(())
@@ -112,7 +114,7 @@ fn read_dead_letters(connection: &Connection, names: &StreamNames, facts: &mut F
         count += 1;
         let Some((agent, stream)) = names.get(&row.get(0)?) else { continue };
         let seq: Seq = row.get(1)?;
-        facts.stream(agent, *stream).dead.insert(Range::new(seq, seq));
+        facts.stream(agent, Some(*stream)).dead.insert(Range::new(seq, seq));
     }
     Ok(count)
 }

@@ -14,6 +14,7 @@ pub(super) fn account(facts: &Facts) -> Account {
     let missing = missing(facts, &total);
     Account {
         passed: total.lost == 0 && total.duplicates == 0 && missing == 0,
+        by_stream: !facts.merged,
         total,
         missing,
         dead_letters_deleted: facts.letters_deleted,
@@ -25,7 +26,11 @@ pub(super) fn account(facts: &Facts) -> Account {
 /// their counts say nothing. What is judged lost is missing from the database too, and is not told twice.
 fn missing(facts: &Facts, total: &Counts) -> u64 {
     match *facts.counted {
-        [counted] => counted.saturating_sub(total.stored).saturating_sub(total.lost),
+        // Merged, two streams may have the same numbers: the second of each looks like a copy.
+        [counted] => {
+            let stored = total.stored + if facts.merged { total.duplicates } else { 0 };
+            counted.saturating_sub(stored).saturating_sub(total.lost)
+        }
         _ => 0,
     }
 }
@@ -44,8 +49,8 @@ fn of_agent(name: &str, facts: &AgentFacts) -> AgentAccount {
     for (stream, facts) in &facts.streams {
         let verdict = of_stream(facts);
         account.counts.add(&verdict.counts);
-        list(&mut account.lost_ranges, Some(*stream), &verdict.lost);
-        list(&mut account.duplicate_ranges, Some(*stream), &facts.repeated);
+        list(&mut account.lost_ranges, *stream, &verdict.lost);
+        list(&mut account.duplicate_ranges, *stream, &facts.repeated);
         add(&mut accepted, &verdict.accepted);
         gaps_left += verdict.gaps_left;
     }

@@ -25,7 +25,7 @@ fn note(owner: &str, held: Holdings, facts: &mut Facts) {
     facts.agent(owner).queues.push(QueueFacts { known_from });
     let gaps: RangeSet = held.gaps.into_iter().collect();
     for known in Segments::new(held.segments, held.next).streams() {
-        let stream = facts.stream(owner, known.stream);
+        let stream = facts.stream(owner, Some(known.stream));
         stream.given.insert(known.range);
         within(&held.rows, known.range).for_each(|range| stream.queued.insert(range));
         within(&gaps, known.range).for_each(|range| stream.gaps.insert(range));
@@ -58,7 +58,7 @@ mod tests {
         note("north/lane-1", held, &mut facts);
         assert_eq!(facts.agent("north/lane-1").queues[0].known_from, 11);
         let mut ranges = |stream| {
-            let stream = facts.stream("north/lane-1", stream);
+            let stream = facts.stream("north/lane-1", Some(stream));
             [&stream.given, &stream.queued, &stream.gaps].map(|set| set.iter().map(|r| (r.first, r.last)).next())
         };
         assert_eq!(ranges(old), [Some((11, 20)), Some((13, 20)), Some((12, 12))]);

@@ -76,6 +76,13 @@ impl Account {
                 "The queues of {without} agents were not read: what these hold, or lost before they sent it, is not seen (--queue)."
             ));
         }
+        if !self.by_stream {
+            notes.push(
+                "This database keeps no streams: each agent's numbers are judged together, and numbers that an old copy of \
+                 a queue file gave again count as stored twice."
+                    .to_owned(),
+            );
+        }
         if self.total.unknown > 0 {
             notes.push(
                 "Unknown are numbers below those that are known of a stream: never given, or lost with the ingester's \
@@ -86,7 +93,7 @@ impl Account {
         if self.missing > 0 {
             notes.push(format!(
                 "The ingester has counted {} more readings as stored than the database holds. If it stores in InfluxDB, \
-                 say where that is.",
+                 say where that is (--influxdb-url).",
                 count(self.missing)
             ));
         }

@@ -2,6 +2,7 @@
 
 use super::error::AuditError;
 use super::facts::{Facts, Runs};
+use super::influx::Progress;
 use super::ingester::{self, StreamNames};
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::Seq;
@@ -13,7 +14,7 @@ const ROWS: u32 = 100_000;
 
 /// Reads all readings. Rows are only ever added, with larger ids: what was there when this began is found, page by page,
 /// whatever is added meanwhile.
-pub(super) fn read(path: &Path, facts: &mut Facts, progress: &mut dyn FnMut(u64)) -> Result<(), AuditError> {
+pub(super) fn read(path: &Path, facts: &mut Facts, progress: Progress<'_>) -> Result<(), AuditError> {
     let connection = ingester::open(path)?;
     let failed = |source| AuditError::Read { path: path.to_owned(), source };
     let (mut last, mut read, mut runs) = (i64::MIN, 0, Runs::new());
@@ -52,5 +53,5 @@ fn page(connection: &Connection, last: i64) -> rusqlite::Result<Vec<Stored>> {
 
 fn store(facts: &mut Facts, names: &StreamNames, stream: i64, range: Range) -> Result<(), AuditError> {
     // A stream is never deleted. Of one that is not there nothing could be said.
-    names.get(&stream).map_or(Ok(()), |(agent, stream)| facts.store(agent, *stream, range))
+    names.get(&stream).map_or(Ok(()), |(agent, stream)| facts.store(agent, Some(*stream), range))
 }

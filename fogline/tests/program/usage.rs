@@ -55,12 +55,17 @@ fn refusals_are_on_standard_error_and_end_with_2() {
         &["bench", "--agents", "100", "--rate", "1"],
         &["bench", "--store", "influxdb"],
         &["audit", "--nonsense"],
+        &["audit", "--influxdb-bucket", "b"],
+        &["audit", "--influxdb-url", "https://influx:8086"],
+        &["audit", "--influxdb-url", "http://user:s3cret@influx:8086"],
+        &["audit", "--influxdb-url", "http://influx:8086", "--influxdb-token-file", "/no/such"],
         &["demo", "--rate", "0"],
         &["nonsense"],
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_fogline")).args(words).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{words:?}");
         assert!(output.stdout.is_empty() && output.stderr.starts_with(b"error: "), "{words:?}: {output:?}");
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("s3cret"), "{words:?}: {output:?}");
     }
 }
 

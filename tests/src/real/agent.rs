@@ -58,6 +58,12 @@ pub struct Agent {
 }
 
 impl Agent {
+    /// Where its queue is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// What `fogline-agent status --json` says, whether the agent runs or not; none while it has no queue yet.
     #[must_use]
     pub fn status(&self) -> Option<Value> {

@@ -61,6 +61,12 @@ impl Ingester {
             .expect("the address ends the line")
     }
 
+    /// Where its data are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The database with its readings.
     #[must_use]
     pub fn database(&self) -> Database {

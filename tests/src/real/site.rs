@@ -1,6 +1,7 @@
 //! A broker and an ingester.
 
-use super::agent::AgentRecipe;
+use super::agent::{Agent, AgentRecipe};
+use super::audit::Audit;
 use super::broker::{Broker, Kind};
 use super::ingester::Ingester;
 use std::path::PathBuf;
@@ -31,6 +32,12 @@ impl Site {
     #[must_use]
     pub fn agent(&self, name: &str) -> AgentRecipe {
         AgentRecipe::new(&self.broker, name, &self.path(name))
+    }
+
+    /// The audit of it and of these agents.
+    #[must_use]
+    pub fn audit(&self, agents: &[&Agent]) -> Audit {
+        agents.iter().fold(Audit::of(&self.ingester), |audit, agent| audit.and(agent))
     }
 
     /// A file or folder of this site.

@@ -1,6 +1,6 @@
 //! VictoriaMetrics in InfluxDB's place.
 
-use super::http::get;
+use super::http::{get, post};
 use super::ports::free_port;
 use super::program::{Program, Recipe};
 use super::services::service;
@@ -36,6 +36,18 @@ impl Victoria {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Writes points given as line protocol, times in nanoseconds.
+    pub fn write(&self, lines: &str) {
+        assert_eq!(post(self.address, "/write", lines).map(|(status, _)| status), Some(204), "{lines}");
+    }
+
+    /// Deletes the series that a selector names.
+    pub fn delete(&self, selector: &str) {
+        let form = format!("match[]={selector}");
+        let answer = post(self.address, "/api/v1/admin/tsdb/delete_series", &form);
+        assert_eq!(answer.map(|(status, _)| status), Some(204), "{selector}");
     }
 
     /// The points of all series of a metric, as (milliseconds since 1970, value), by time.

@@ -2,7 +2,6 @@
 //! on a real InfluxDB with data like ours.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a failed expectation is a failed test")]
 
-mod influxd;
 mod ingest;
 mod interpolation;
 mod points;

@@ -1,10 +1,10 @@
 //! Every query of every dashboard, asked of a real server.
 
-use crate::influxd::Influxd;
 use crate::ingest;
 use crate::interpolation::Chosen;
 use crate::points::{self, LAG_S, LENGTH_S, QUEUED, START_S};
 use crate::{dashboards, panels, targets, variables};
+use fogline_tests::real::Influxd;
 use serde_json::Value;
 
 /// All, as the page shows it first; and some of each.

@@ -16,5 +16,6 @@ fn a_topic_that_kills_a_router_does_not_disturb_a_replay() {
     }
     agent.finished();
     assert_eq!(database.account("house-3"), expected);
+    assert_eq!(site.audit(&[&agent]).passes().total.stored, household.rows.len() as u64);
     assert!(publish_by_hand(&site.broker, "über/x", "x"), "the broker is still there");
 }

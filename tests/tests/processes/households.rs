@@ -38,6 +38,8 @@ fn every_row_outlives_broker_and_ingester(kind: Kind) {
 
     agent.finished();
     assert_eq!(database.account("house-1"), expected);
+    let audited = site.audit(&[&agent]).passes().total;
+    assert_eq!((audited.accepted, audited.stored), (household.rows.len() as u64, household.rows.len() as u64));
 }
 
 fn every_row_outlives_the_agent(kind: Kind) {
@@ -61,4 +63,6 @@ fn every_row_outlives_the_agent(kind: Kind) {
 
     agent.finished();
     assert_eq!(database.account("house-2"), expected);
+    let audited = site.audit(&[&agent]).passes().total;
+    assert_eq!((audited.accepted, audited.stored), (household.rows.len() as u64, household.rows.len() as u64));
 }

@@ -34,4 +34,6 @@ fn the_ingester_tells_how_it_is() {
     site.broker.program.kill();
     until("it is not ready without its broker", || (page("/readyz").0 == 503).then_some(()));
     assert_eq!(page("/healthz").0, 200, "but it lives");
+    let audited = site.audit(&[&agent]).passes();
+    assert!(audited.total.stored > 0, "{audited}");
 }

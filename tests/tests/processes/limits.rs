@@ -23,4 +23,6 @@ fn a_limit_is_applied_acknowledged_and_kept(kind: Kind) {
     assert_eq!(agent.limit(), Some(limit), "while it is down");
     agent.program.restart();
     assert_eq!(agent.until_limited(), limit, "when it runs again");
+    let audited = site.audit(&[&agent]).passes();
+    assert!(audited.total.stored > 0, "{audited}");
 }

@@ -1,6 +1,6 @@
 //! Agents and an ingester through Mosquitto with TLS, certificates on both sides, and rules that go by them.
 
-use fogline_tests::real::{AgentRecipe, Broker, Certificates, Ingester, until};
+use fogline_tests::real::{AgentRecipe, Audit, Broker, Certificates, Ingester, until};
 use tempfile::TempDir;
 
 struct SecureSite {
@@ -41,6 +41,8 @@ fn readings_go_up_and_limits_come_down_over_tls() {
     let before = database.stored("lane-1");
     site.broker.bounce();
     until("readings are stored again", || Some(database.stored("lane-1")).filter(|stored| *stored > before));
+    let audited = Audit::of(&site.ingester).and(&agent).passes();
+    assert!(audited.total.stored > 0, "{audited}");
 }
 
 #[test]

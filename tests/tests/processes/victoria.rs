@@ -1,7 +1,7 @@
 //! VictoriaMetrics takes InfluxDB's writes. It keeps times to the millisecond and no texts, so the recording with a row
 //! every two seconds is compared by values.
 
-use fogline_tests::real::{AgentRecipe, Broker, Household, Ingester, Kind, Victoria, until};
+use fogline_tests::real::{AgentRecipe, Audit, Broker, Household, Ingester, Kind, Victoria, until};
 
 #[test]
 fn every_row_reaches_victoria_metrics_although_the_ingester_is_killed() {
@@ -19,6 +19,10 @@ fn every_row_reaches_victoria_metrics_although_the_ingester_is_killed() {
     assert_eq!(agent.program.try_ended(), None, "the replay was over before the kill");
     ingester.bounce();
     agent.finished();
+
+    // Two rows of the recording are never within a millisecond, and each is in the one stream of its agent.
+    let audited = Audit::of(&ingester).in_influxdb(victoria.url()).and(&agent).passes().total;
+    assert_eq!((audited.accepted, audited.stored), (household.rows.len() as u64, household.rows.len() as u64));
 
     let milliwatts = |watts: f64| format!("{:.0}", watts * 1000.0);
     let stored: Vec<_> =

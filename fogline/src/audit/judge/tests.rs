@@ -16,7 +16,7 @@ fn stream(stored: &[(u64, u64)], through: u64) -> StreamFacts {
 
 fn facts(streams: Vec<(StreamId, StreamFacts)>, known_from: Option<u64>) -> Facts {
     let queues = known_from.map(|known_from| QueueFacts { known_from }).into_iter().collect();
-    let agent = AgentFacts { streams: streams.into_iter().collect(), queues };
+    let agent = AgentFacts { streams: streams.into_iter().map(|(id, facts)| (Some(id), facts)).collect(), queues };
     Facts { agents: [(AGENT.to_owned(), agent)].into(), ..Facts::default() }
 }
 
@@ -121,4 +121,14 @@ fn lists_are_bounded_and_counts_are_not() {
     let every_other: Vec<(u64, u64)> = (0..1000).map(|n| (2 * n + 1, 2 * n + 1)).collect();
     let verdict = account(&facts(vec![(OLD, stream(&every_other, 1999))], None));
     assert_eq!((verdict.total.lost, verdict.agents[0].lost_ranges.len()), (999, RANGES_LISTED));
+}
+
+#[test]
+fn merged_streams_may_share_numbers() {
+    let mut all = stream(&[(1, 10)], 10);
+    all.copies = 3;
+    let mut found = facts(vec![(OLD, all)], None);
+    (found.merged, found.counted) = (true, vec![13]);
+    let verdict = account(&found);
+    assert_eq!((verdict.by_stream, verdict.missing, verdict.total.duplicates), (false, 0, 3));
 }
