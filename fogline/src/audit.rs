@@ -57,7 +57,7 @@ pub enum Database {
     Influx(InfluxServer),
 }
 
-/// Makes the account. Blocks for as long as it takes to read all of the database: about a second for a million readings.
+/// Makes the account. Blocks for as long as it takes to read all of the database: some seconds for some millions of readings.
 /// `progress` hears now and then how many points were read.
 ///
 /// # Errors

@@ -80,16 +80,16 @@ pub struct LostRange {
 }
 
 impl Counts {
-    /// Adds what became of others.
+    /// Adds what became of others. Gaps come from outside, and may be as long as whoever sent them liked.
     pub(super) const fn add(&mut self, other: &Self) {
-        self.accepted += other.accepted;
-        self.stored += other.stored;
-        self.queued += other.queued;
-        self.dead += other.dead;
-        self.dropped += other.dropped;
-        self.lost += other.lost;
-        self.duplicates += other.duplicates;
-        self.unknown += other.unknown;
+        self.accepted = self.accepted.saturating_add(other.accepted);
+        self.stored = self.stored.saturating_add(other.stored);
+        self.queued = self.queued.saturating_add(other.queued);
+        self.dead = self.dead.saturating_add(other.dead);
+        self.dropped = self.dropped.saturating_add(other.dropped);
+        self.lost = self.lost.saturating_add(other.lost);
+        self.duplicates = self.duplicates.saturating_add(other.duplicates);
+        self.unknown = self.unknown.saturating_add(other.unknown);
     }
 }
 

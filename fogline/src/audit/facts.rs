@@ -124,8 +124,8 @@ impl StreamFacts {
         ] {
             add(mine, others);
         }
-        self.gaps_forgotten += other.gaps_forgotten;
-        self.copies += other.copies;
+        self.gaps_forgotten = self.gaps_forgotten.saturating_add(other.gaps_forgotten);
+        self.copies = self.copies.saturating_add(other.copies);
     }
 
     fn store(&mut self, range: Range) {

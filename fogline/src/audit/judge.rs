@@ -28,7 +28,7 @@ fn missing(facts: &Facts, total: &Counts) -> u64 {
     match *facts.counted {
         // Merged, two streams may have the same numbers: the second of each looks like a copy.
         [counted] => {
-            let stored = total.stored + if facts.merged { total.duplicates } else { 0 };
+            let stored = total.stored.saturating_add(if facts.merged { total.duplicates } else { 0 });
             counted.saturating_sub(stored).saturating_sub(total.lost)
         }
         _ => 0,
@@ -52,7 +52,7 @@ fn of_agent(name: &str, facts: &AgentFacts) -> AgentAccount {
         list(&mut account.lost_ranges, *stream, &verdict.lost);
         list(&mut account.duplicate_ranges, *stream, &facts.repeated);
         add(&mut accepted, &verdict.accepted);
-        gaps_left += verdict.gaps_left;
+        gaps_left = verdict.gaps_left.saturating_add(gaps_left);
     }
     judge_forgotten_streams(facts, gaps_left, &mut accepted, &mut account);
     judge_unknown(facts, &accepted, &mut account);
@@ -107,10 +107,10 @@ fn accepted(facts: &StreamFacts) -> RangeSet {
 fn judge_forgotten_streams(facts: &AgentFacts, gaps_left: u64, accepted: &mut RangeSet, account: &mut AgentAccount) {
     let given: RangeSet = facts.queues.iter().map(|queue| Range::new(1, queue.known_from.saturating_sub(1))).collect();
     let mut rest = minus(&given, accepted);
-    account.counts.accepted += rest.count();
+    account.counts.accepted = account.counts.accepted.saturating_add(rest.count());
     add(accepted, &rest);
-    account.counts.dropped += take_lowest(&mut rest, gaps_left);
-    account.counts.lost += rest.count();
+    account.counts.dropped = account.counts.dropped.saturating_add(take_lowest(&mut rest, gaps_left));
+    account.counts.lost = account.counts.lost.saturating_add(rest.count());
     list(&mut account.lost_ranges, None, &rest);
 }
 

@@ -25,8 +25,8 @@ pub struct Holdings {
     pub gaps: Vec<Range>,
 }
 
-/// Reads which numbers the queue at `path` holds, whether an agent has it open or not. Nothing is written to it. Takes about
-/// a second for some millions of readings.
+/// Reads which numbers the queue at `path` holds, whether an agent has it open or not. Nothing is written to it. All its numbers are read, so it
+/// takes longer than [`inspect()`](super::inspect()) the more it holds.
 ///
 /// # Errors
 /// As for [`inspect()`](super::inspect()).

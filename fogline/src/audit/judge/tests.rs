@@ -132,3 +132,17 @@ fn merged_streams_may_share_numbers() {
     let verdict = account(&found);
     assert_eq!((verdict.by_stream, verdict.missing, verdict.total.duplicates), (false, 0, 3));
 }
+
+#[test]
+fn gaps_as_long_as_somebody_liked_do_no_harm() {
+    let hostile = |bits| {
+        let gap = [(1, fogline_protocol::ids::SEQ_MAX)];
+        (StreamId::from_bits(bits), StreamFacts { gaps: set(&gap), ..stream(&gap[..0], 1) })
+    };
+    let mut found = facts((0..3000).map(hostile).collect(), None);
+    found.counted = vec![u64::MAX];
+    let verdict = account(&found);
+    assert_eq!((verdict.total.dropped, verdict.total.lost), (u64::MAX, 0));
+    found.merge_streams();
+    assert_eq!(account(&found).total.dropped, fogline_protocol::ids::SEQ_MAX);
+}
