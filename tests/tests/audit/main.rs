@@ -5,5 +5,6 @@
 
 mod databases;
 mod influxdb;
+mod order;
 mod pages;
 mod victoria;
