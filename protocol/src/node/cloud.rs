@@ -103,6 +103,9 @@ impl CloudNode {
             self.counters.refuse("too_many_agents");
             return;
         }
+        if channel != Up::Status {
+            self.agents.is_at(&id, broker);
+        }
         let understood = match channel {
             Up::Readings => {
                 Batch::decode(payload).map(|batch| self.batch(&id, batch, payload.len() as u64 + BATCH_KEEP))

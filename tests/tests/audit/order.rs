@@ -29,7 +29,7 @@ struct Moving {
 
 impl Moving {
     fn new(server: &Influxd, folder: &Path) -> Self {
-        let state = StateDb::open(&folder.join("state.db"), Synchronous::Normal).unwrap();
+        let state = StateDb::open(&folder.join("state.db"), Synchronous::Normal, Sharing::Alone).unwrap();
         let config = InfluxConfig { url: server.translator().url(), ..InfluxConfig::default() };
         let mut moving = Self { queue: queue(folder), store: InfluxStore::new(state, &config).unwrap() };
         moving.store(1, BEFORE);

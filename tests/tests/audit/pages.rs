@@ -37,7 +37,7 @@ fn commit(agent: &str, sensors: u64) -> Commit {
 fn sources(server: &Influxd, commits: &[Commit]) -> (TempDir, Sources) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("state.db");
-    let state = StateDb::open(&file, Synchronous::Normal).unwrap();
+    let state = StateDb::open(&file, Synchronous::Normal, Sharing::Alone).unwrap();
     let config = InfluxConfig { url: server.translator().url(), ..InfluxConfig::default() };
     let mut store = InfluxStore::new(state, &config).unwrap();
     for commit in commits {

@@ -66,7 +66,7 @@ fn each_message_is_counted_with_its_reason_and_harms_nobody() {
         let counters = desk.node.snapshot().counters;
         assert_eq!(counters.messages, expected.sent);
         assert!(counters.terms_ignored > 0 && counters.answers_ignored > 0, "{counters:?}");
-        assert_eq!(desk.node.snapshot().term.counter, 1, "no term was believed");
+        assert_eq!(desk.node.term().counter, 1, "no term was believed");
         assert!(counters.last_refusal.is_some_and(|text| text.len() < 1000));
     }
 }
@@ -148,12 +148,12 @@ fn hellos_cannot_lift_the_term_to_the_end_of_the_numbers() {
     let _turn = turn();
     let mut desk = Desk::new(MEMORY);
     for n in 0..50_000 {
-        let counter = desk.node.snapshot().term.counter + (1 << 20) - 1;
+        let counter = desk.node.term().counter + (1 << 20) - 1;
         let term = Some(Term { counter, ingester: Name::new("ingest-1").unwrap() });
         let hello = Hello { hello: n, agent_version: "6".to_owned(), term, streams: Vec::new() };
         desk.hear(topic("evil-term", Up::Hello), hello.encode());
     }
-    let counter = desk.node.snapshot().term.counter;
+    let counter = desk.node.term().counter;
     assert!(counter < 1 << 21, "{counter}");
 }
 

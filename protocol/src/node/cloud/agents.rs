@@ -84,11 +84,10 @@ impl Agents {
         share.clamp(CREDIT_MIN, CREDIT_MAX)
     }
 
-    /// Notes that an agent was heard, and where. False when there is no room for another one.
+    /// Notes that an agent was heard; of a new one also where. False when there is no room for another one.
     pub(super) fn admit(&mut self, id: &AgentId, broker: usize, now: Monotonic) -> bool {
         if let Some(agent) = self.list.get_mut(id) {
             agent.heard = now;
-            agent.broker = broker;
             return true;
         }
         let room = self.list.len() < AGENTS_MAX;
@@ -96,6 +95,13 @@ impl Agents {
             self.list.insert(id.clone(), Agent::new(broker, now));
         }
         room
+    }
+
+    /// The agent is at this broker. What a broker says for it, retained or as its last will, does not show that.
+    pub(super) fn is_at(&mut self, id: &AgentId, broker: usize) {
+        if let Some(agent) = self.list.get_mut(id) {
+            agent.broker = broker;
+        }
     }
 
     /// The agent has something to send.
