@@ -188,6 +188,22 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_another_one_makes_ready_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("fogline.db");
+        let mut other = Connection::open(&path).unwrap();
+        layout::make(&mut other).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let (done, opened) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| done.send(open(&path, Synchronous::Full, Sharing::OneFile)).unwrap());
+            assert!(opened.recv_timeout(Duration::from_millis(300)).is_err(), "it waits");
+            other.execute_batch("COMMIT").unwrap();
+            opened.recv().unwrap().unwrap();
+        });
+    }
+
+    #[test]
     fn a_copy_is_another_store() {
         let dir = tempfile::tempdir().unwrap();
         let first = open_in(&dir).unwrap().identity();

@@ -153,8 +153,10 @@ mod tests {
         assert_eq!(gaps(&db), [(1, 5), (8, 9), (20, 20)]);
         save(&db, &mut names, &change(9, &[(6, 7), (1, 9)]), 3).unwrap();
         assert_eq!(gaps(&db), [(1, 9), (20, 20)]);
-        let lost: i64 = db.query_row("SELECT lost FROM stream", [], |row| row.get(0)).unwrap();
-        assert_eq!(lost, 10);
+        save(&db, &mut names, &change(9, &[(20, 20), (3, 9)]), 4).unwrap();
+        let number = |query: &str| db.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(number("SELECT lost FROM stream"), 10);
+        assert_eq!(number("SELECT max(noted_us) FROM gap"), 3, "what is known is not noted again");
     }
 
     #[test]

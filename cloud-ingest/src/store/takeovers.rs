@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const STREAM: StreamId = StreamId::from_bits(7);
 const THREE: CommitReport = CommitReport { stored: 3, dead: 0 };
-/// How long a take-over is watched to wait. Shorter than the commits it has to wait for.
+/// For how long it is watched that a take-over waits. Shorter than it would wait by itself.
 const WATCHED: Duration = Duration::from_millis(300);
 
 fn two(dir: &tempfile::TempDir) -> (SqliteStore, SqliteStore) {

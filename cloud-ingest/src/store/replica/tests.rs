@@ -291,6 +291,17 @@ fn of_a_register_the_newest_is_outstanding_in_whatever_order_they_come() {
 }
 
 #[test]
+fn what_is_in_force_is_the_newest_also_when_an_older_one_comes_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut follower = sqlite(&dir);
+    let applied = |seq| DecisionRecord { fate: Fate::Acknowledged(Outcome::Applied), ..decision("r1", seq) };
+    for seq in [2, 1] {
+        follower.adopt(&Rows { decisions: vec![DecisionRow::new(&applied(seq))], ..Rows::default() }).unwrap();
+    }
+    assert_eq!(follower.take_over(take(2)).unwrap().decisions, [applied(2)]);
+}
+
+#[test]
 fn names_are_right_after_rows_that_could_not_be_adopted() {
     let dir = tempfile::tempdir().unwrap();
     let mut follower = sqlite(&dir);
