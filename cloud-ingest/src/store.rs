@@ -87,7 +87,8 @@ pub trait Store: Send {
         self.state().export(export)
     }
 
-    /// Puts rows of one that leads in the place of one's own, all or none; durable when it returns. Term and run stay.
+    /// Puts rows of one that leads in the place of one's own, all or none; durable when it returns. The run stays; the term is
+    /// raised to that of the rows.
     ///
     /// # Errors
     /// [`StoreFault`], as for a commit. It may be asked for again at any time.

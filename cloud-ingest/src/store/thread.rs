@@ -74,7 +74,7 @@ mod tests {
     use super::super::testing::{agent, commit, sqlite, take};
     use super::*;
     use fogline_protocol::ids::StreamId;
-    use fogline_protocol::store::{CommitReport, Export, Page, StoreFault};
+    use fogline_protocol::store::{CommitReport, Export, Page, Rows, StoreFault};
     use std::sync::Arc;
 
     #[test]
@@ -107,7 +107,8 @@ mod tests {
         assert!(matches!(answers.blocking_recv(), Some(StoreAnswer::TakenOver(2, Ok(found))) if found.term == 2));
         assert_eq!(answers.blocking_recv(), Some(StoreAnswer::Committed(1, Err(StoreFault::Deposed))));
         assert_eq!(answers.blocking_recv(), Some(StoreAnswer::Adopted(Ok(()))));
-        assert_eq!(answers.blocking_recv(), Some(StoreAnswer::Exported(Ok(Page::default()))));
+        let nothing = Page { rows: Rows { term: 2, ..Rows::default() }, next: None };
+        assert_eq!(answers.blocking_recv(), Some(StoreAnswer::Exported(Ok(nothing))));
         thread.stop().unwrap();
     }
 
