@@ -25,14 +25,15 @@ pub struct Timing {
     pub lease: Duration,
     /// How often everybody says what it is. Default 500 ms: a lease outlives the loss of five.
     pub beat_every: Duration,
-    /// How long a claim, or a newcomer's first beat, may take to be answered. Default 750 ms: twice there and back over a link of 150 ms.
+    /// How long a claim, or a newcomer's first beat, may take to be answered. Default 500 ms: from one to another and
+    /// back over links of 100 ms each way. Over slower ones two may lead for a moment, until they hear each other.
     pub answer_within: Duration,
 }
 
 impl Default for Timing {
     fn default() -> Self {
         let ms = Duration::from_millis;
-        Self { lease: ms(3000), beat_every: ms(500), answer_within: ms(750) }
+        Self { lease: ms(3000), beat_every: ms(500), answer_within: ms(500) }
     }
 }
 

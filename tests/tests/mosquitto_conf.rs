@@ -2,8 +2,8 @@
 //! what the README beside it publishes is understood.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a failed expectation is a failed test")]
 
-use fogline_protocol::topic::{Down, Topic, Up};
-use fogline_protocol::wire::{Ack, Batch, Decision, DecisionAck, Hello, Message, Status, WireError};
+use fogline_protocol::topic::{Down, Peer, Topic, Up};
+use fogline_protocol::wire::{Ack, Ask, Batch, Beat, Decision, DecisionAck, Hello, Log, Message, Status, WireError};
 use fogline_tests::real::{Program, Recipe, free_port, service};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -173,6 +173,9 @@ fn understand(topic: &Topic, payload: &[u8]) -> Result<(), WireError> {
         Topic::Up(_, Up::Ack) => DecisionAck::decode(payload).map(drop),
         Topic::Down(_, Down::Ack) => Ack::decode(payload).map(drop),
         Topic::Down(_, Down::Limit) => Decision::decode(payload).map(drop),
+        Topic::Ingest(_, _, Peer::Beat) => Beat::decode(payload).map(drop),
+        Topic::Ingest(_, _, Peer::Log) => Log::decode(payload).map(drop),
+        Topic::Ingest(_, _, Peer::Ask) => Ask::decode(payload).map(drop),
     }
 }
 
@@ -180,5 +183,6 @@ fn channel(topic: &Topic) -> String {
     match topic {
         Topic::Up(_, up) => format!("up/{}", up.as_str()),
         Topic::Down(_, down) => format!("down/{}", down.as_str()),
+        Topic::Ingest(_, _, peer) => format!("ingest/{}", peer.as_str()),
     }
 }

@@ -16,11 +16,12 @@ const ALLOWED: Duration = Duration::from_secs(20);
 const THREADS: usize = 2;
 
 /// Everything that a run of all seeds must have met; a class of trouble that never comes tests nothing.
-const EXPECTED: [&str; 33] = [
+const EXPECTED: [&str; 43] = [
     "ack: busy",
     "ack: ok",
     "ack: ranges",
     "ack: store down",
+    "agent moved",
     "agent started",
     "batch sent again",
     "commit known again",
@@ -28,6 +29,7 @@ const EXPECTED: [&str; 33] = [
     "dead letter",
     "disk failed",
     "fault: agent crashed",
+    "fault: agent paused",
     "fault: broker stopped",
     "fault: client cut off",
     "fault: clock set",
@@ -37,19 +39,27 @@ const EXPECTED: [&str; 33] = [
     "fault: disk full",
     "fault: disk lost",
     "fault: ingester crashed",
+    "fault: ingester paused",
+    "fault: ingester stopped in order",
     "fault: old copy restored",
+    "fault: one way cut off",
+    "fault: sites cut off from each other",
     "fault: state of the ingester lost",
     "fault: store down",
     "fault: store refuses",
     "gap recorded",
     "hello: all streams in use",
+    "lead taken",
+    "leader deposed by the store",
     "limit applied",
     "limit expired",
     "limit refused as older",
     "limit replaced",
     "readings after healing",
+    "rows adopted",
     "source waited",
     "store failed",
+    "took over in step",
 ];
 
 fn number(variable: &str) -> Option<u64> {

@@ -45,11 +45,13 @@ pub enum Bug {
     LateReadingsSteer,
     /// Every ingester starts in term 1, whatever was before.
     TermsStartAgain,
+    /// The store takes commits of an ingester that leads no more.
+    NoFence,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AcknowledgeBeforeWrite,
         Self::ForgetOnPuback,
         Self::NoResend,
@@ -62,6 +64,7 @@ impl Bug {
         Self::CreditIgnored,
         Self::LateReadingsSteer,
         Self::TermsStartAgain,
+        Self::NoFence,
     ];
 }
 

@@ -206,7 +206,9 @@ impl World {
             self.saboteur.recovered(recovered);
             self.coverage.count("lead taken");
             self.ledger.took_over(site);
-            self.store.taken_out_of_step |= self.options.sites > 1 && !std::mem::take(&mut self.clouds[site].in_step);
+            let in_step = std::mem::take(&mut self.clouds[site].in_step);
+            self.store.taken_out_of_step |= self.options.sites > 1 && !in_step;
+            self.coverage.add("took over in step", u64::from(in_step));
             if self.options.sites > 1 {
                 self.limits.handed_over();
             }

@@ -333,7 +333,7 @@ impl SimStore {
         match command {
             StoreCommand::Commit(commit) => {
                 let counts = self.report(commit, books.ledger);
-                let deposed = state.last_commit.0 != commit.run;
+                let deposed = state.last_commit.0 != commit.run && self.bug != Some(Bug::NoFence);
                 if deposed && success {
                     books.coverage.count("leader deposed by the store");
                 }
@@ -376,6 +376,9 @@ impl SimStore {
     /// It was not done before, and its run still leads.
     fn is_new(&self, state: usize, commit: &Commit, coverage: &mut Coverage) -> bool {
         let (run, last) = self.states[state].last_commit;
+        if self.bug == Some(Bug::NoFence) && run != commit.run {
+            return true;
+        }
         if run == commit.run && commit.id <= last {
             coverage.count("commit known again");
         }

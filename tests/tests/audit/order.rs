@@ -1,12 +1,12 @@
 //! What is stored and let go while an audit reads is no loss: it reads queues first, the ingester next, and the database last.
 
 use fogline::audit::{Database, InfluxServer, Sources, audit};
-use fogline_ingest::store::{InfluxConfig, InfluxStore, StateDb, Store, Synchronous};
+use fogline_ingest::store::{InfluxConfig, InfluxStore, Sharing, StateDb, Store, Synchronous};
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::{AgentId, Name, StreamId};
 use fogline_protocol::queue::{Append, AppendPart, Free, FullPolicy, QueueAnswer, QueueCommand, QueueLimits, Rows};
 use fogline_protocol::reading::{Readings, Value};
-use fogline_protocol::store::{Commit, Points, Progress, StreamProgress};
+use fogline_protocol::store::{Commit, Points, Progress, StreamProgress, TakeOver};
 use fogline_protocol::time::Wall;
 use fogline_runtime::outbox::{Outbox, OutboxConfig};
 use fogline_tests::real::Influxd;
@@ -29,7 +29,8 @@ struct Moving {
 
 impl Moving {
     fn new(server: &Influxd, folder: &Path) -> Self {
-        let state = StateDb::open(&folder.join("state.db"), Synchronous::Normal, Sharing::Alone).unwrap();
+        let mut state = StateDb::open(&folder.join("state.db"), Synchronous::Normal, Sharing::Alone).unwrap();
+        state.take_over(TakeOver { run: 1, above: 0, since: Wall::MIN }).unwrap();
         let config = InfluxConfig { url: server.translator().url(), ..InfluxConfig::default() };
         let mut moving = Self { queue: queue(folder), store: InfluxStore::new(state, &config).unwrap() };
         moving.store(1, BEFORE);

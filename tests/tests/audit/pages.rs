@@ -1,11 +1,11 @@
 //! More points than a page has, and many at the same time, in a real InfluxDB.
 
 use fogline::audit::{Database, InfluxServer, Sources, audit};
-use fogline_ingest::store::{InfluxConfig, InfluxStore, StateDb, Store, Synchronous};
+use fogline_ingest::store::{InfluxConfig, InfluxStore, Sharing, StateDb, Store, Synchronous};
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::{AgentId, Name, StreamId};
 use fogline_protocol::reading::{Readings, Value};
-use fogline_protocol::store::{Commit, Points, Progress, StreamProgress};
+use fogline_protocol::store::{Commit, Points, Progress, StreamProgress, TakeOver};
 use fogline_protocol::time::Wall;
 use fogline_tests::real::Influxd;
 use std::sync::Arc;
@@ -37,7 +37,8 @@ fn commit(agent: &str, sensors: u64) -> Commit {
 fn sources(server: &Influxd, commits: &[Commit]) -> (TempDir, Sources) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("state.db");
-    let state = StateDb::open(&file, Synchronous::Normal, Sharing::Alone).unwrap();
+    let mut state = StateDb::open(&file, Synchronous::Normal, Sharing::Alone).unwrap();
+    state.take_over(TakeOver { run: 1, above: 0, since: Wall::MIN }).unwrap();
     let config = InfluxConfig { url: server.translator().url(), ..InfluxConfig::default() };
     let mut store = InfluxStore::new(state, &config).unwrap();
     for commit in commits {
