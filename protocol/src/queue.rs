@@ -2,8 +2,8 @@
 //! tests; both are held against each other by the same sequences of commands.
 //!
 //! A queue file holds: rows (sequence number, time, reading as JSON), segments (which stream and clock the rows from a
-//! number on belong to), gaps that are not acknowledged yet, source positions, the decisions in force, and two counters
-//! (openings, readings dropped).
+//! number on belong to), gaps that are not acknowledged yet, source positions, the decisions in force, and counters (openings,
+//! readings dropped, readings that damage took).
 
 use crate::delivery::ranges::Range;
 use crate::ids::{Seq, StreamId};
@@ -56,6 +56,10 @@ pub struct QueueUsage {
     pub oldest: Option<Wall>,
     /// Readings dropped for want of room or for age, since the file was made.
     pub dropped: u64,
+    /// Readings that damage to the file took, since it was made: they are gaps too.
+    pub damaged: u64,
+    /// When damage was last found, by the agent's clock.
+    pub damaged_at: Option<Wall>,
 }
 
 /// Where a source stands; committed together with the readings up to there.
@@ -223,12 +227,19 @@ pub enum FullPolicy {
 pub enum QueueCommand {
     /// Answered by [`QueueAnswer::Appended`], after the commit is durable. Shared, because it is asked for again after a fault.
     Append(Arc<Append>),
-    /// Answered by [`QueueAnswer::Loaded`].
+    /// Answered by [`QueueAnswer::Loaded`]. Rows between `from` and what is answered that should be there, and cannot be
+    /// read or are not what was written, were recorded as gaps before the answer.
     Load(Load),
     /// Answered by [`QueueAnswer::Freed`], after the commit is durable. May wait for the next append, but no longer than a second.
     Free(Free),
     /// Replaces the decision of the same key. Answered by [`QueueAnswer::DecisionSaved`], after the commit is durable.
     SaveDecision(SavedDecision),
+    /// Drops the readings up to `through` for good, because a person says so: they become gaps. Answered by
+    /// [`QueueAnswer::Dropped`], after the commit is durable.
+    Drop {
+        /// The last of them.
+        through: Seq,
+    },
 }
 
 /// What a queue answers.
@@ -242,6 +253,8 @@ pub enum QueueAnswer {
     Freed(Result<(Free, QueueUsage), QueueFault>),
     /// To [`QueueCommand::SaveDecision`]: its key.
     DecisionSaved(Result<String, QueueFault>),
+    /// To [`QueueCommand::Drop`]: an append of no rows that dropped some.
+    Dropped(Result<Appended, QueueFault>),
 }
 
 /// Why the disk did not do what it was asked for. The node tries again, later and later.

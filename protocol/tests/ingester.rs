@@ -66,7 +66,8 @@ fn an_ingester_that_turns_batches_away_goes_on_to_say_so() {
 fn the_will_of_a_broker_that_was_left_unsays_nothing() {
     let mut cloud = CloudNode::new(CloudConfig::new(Name::new("ingest-1").unwrap(), 1), Recovered::default(), now(0));
     let mut say = |online: bool, connection: (u64, u64), at: u64| {
-        let publish = Status { online, connection, ts_us: 5, queued: 0, queued_bytes: 0, oldest_us: None, dropped: 0 };
+        let (queued, queued_bytes, oldest_us, dropped, damaged) = (0, 0, None, 0, 0);
+        let publish = Status { online, connection, ts_us: 5, queued, queued_bytes, oldest_us, dropped, damaged };
         let topic = Topic::Up(id(), Up::Status).to_string();
         cloud.handle(CloudInput::Message { broker: 0, topic, payload: Bytes::from(publish.encode()) }, now(at));
         cloud.handle_timeout(now(at + 600));

@@ -61,8 +61,11 @@ fn messages_read_as_the_documentation_says() {
         queued_bytes: 105,
         oldest_us: Some(4),
         dropped: 0,
+        damaged: 0,
     };
     insta::assert_snapshot!(text(&status.encode()), @r#"{"v":1,"online":true,"connection":[2,1],"ts_us":5,"queued":1,"queued_bytes":105,"oldest_us":4,"dropped":0}"#);
+    let damaged = Status { damaged: 12, ..status };
+    insta::assert_snapshot!(text(&damaged.encode()), @r#"{"v":1,"online":true,"connection":[2,1],"ts_us":5,"queued":1,"queued_bytes":105,"oldest_us":4,"dropped":0,"damaged":12}"#);
     insta::assert_snapshot!(text(&header().encode(READING.as_bytes())), @r#"{"v":1,"stream":"123456789abcdef0","floor":5,"first":7,"gaps":[[5,6]],"clock":2,"readings":[{"ts_us":1577145601420000,"sensor":"lane-1","kind":"road","fields":{"speed_kmh":97.2}}]}"#);
 }
 

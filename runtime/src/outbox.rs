@@ -3,7 +3,7 @@
 //!
 //! A tour begins with `outbox/schema.sql`. [`Outbox::open`] makes the file or checks it (`file`), takes its lock (`lock`)
 //! and starts the thread (`worker`), which does each command in one transaction (`queue`; `append`, `bounds`, `gaps`,
-//! `load`, `free`) and answers after its commit. [`inspect()`] and [`holdings()`] look into a queue from outside.
+//! `load`, `free`) and answers after its commit. [`inspect()`], [`holdings()`] and [`Reader`] look into a queue from outside.
 //!
 //! - An answer means that it is durable. With [`Synchronous::Full`] it outlives a loss of power.
 //! - What counting would need a scan for is kept in counters, in the same transaction: a queue opens at once, however
@@ -12,30 +12,38 @@
 //!   [`OutboxConfig::free_within`], and its answer with it. Frees are answered in the order of frees.
 //! - A queue that has filled its disk still drains (`room`).
 //! - When a write fails nothing of it has happened, and the next one finds the queue as it was.
+//! - Damage costs the records that it hit, and no more: what cannot be read, or is not as its seal says (`seal`), becomes a
+//!   gap and is set aside (`aside`), when the queue is opened and while it works (`heal`).
 
 mod append;
+mod aside;
 mod books;
 mod bounds;
 mod error;
 mod file;
 mod free;
 mod gaps;
+mod heal;
 mod holdings;
 mod inspect;
 mod load;
 mod lock;
 mod queue;
+mod reader;
 mod room;
+mod seal;
 mod state;
 mod worker;
 
+pub use aside::{SetAside, set_aside};
 pub use error::OutboxError;
 pub use holdings::{Holdings, holdings};
 pub use inspect::{Inspection, inspect};
+pub use reader::{Reader, SealState, StoredReading, Walk};
 
 use fogline_protocol::queue::{QueueAnswer, QueueCommand, QueueFault, QueueLimits, QueueState};
 use fogline_protocol::time::Wall;
-use lock::Lock;
+use lock::{Lock, with_suffix};
 use queue::Queue;
 use room::Room;
 use std::path::PathBuf;
@@ -69,8 +77,8 @@ pub enum Synchronous {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct OutboxConfig {
-    /// The file. Its folder must exist; SQLite keeps `-wal` and `-shm` beside it, the lock is in `.lock`, and 6 MiB
-    /// are held back in `.reserve`.
+    /// The file. Its folder must exist; SQLite keeps `-wal` and `-shm` beside it, the lock is in `.lock`, 6 MiB are held
+    /// back in `.reserve`, and what damage left is in `.damaged-*` ([`set_aside()`]).
     pub path: PathBuf,
     /// How much it holds, and what gives way when it is full.
     pub limits: QueueLimits,
@@ -121,7 +129,8 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Opens the queue, or makes an empty one where no file is. Takes some milliseconds, however much the queue holds.
+    /// Opens the queue, or makes an empty one where no file is. Takes some milliseconds, however much the queue holds; a
+    /// damaged one is healed first, which reads all of it.
     ///
     /// # Errors
     /// [`OutboxError`]: one variant for each thing that the operator can do about it. A file that is refused is left as it
@@ -129,9 +138,9 @@ impl Outbox {
     pub fn open(config: OutboxConfig) -> Result<Self, OutboxError> {
         let path = config.path.clone();
         let lock = Lock::take(&path)?;
-        let (queue, state) = match open_file(&config) {
+        let (queue, state) = match open_healed(&config) {
             // To open takes some room too: that of the earlier opening.
-            Err(OutboxError::DiskFull { .. }) if Room::release(&path) => open_file(&config)?,
+            Err(OutboxError::DiskFull { .. }) if Room::release(&path) => open_healed(&config)?,
             result => result?,
         };
         let (orders, received) = channel();
@@ -148,10 +157,28 @@ impl Outbox {
     }
 }
 
+/// Opens the file, and heals it first when it is damaged.
+fn open_healed(config: &OutboxConfig) -> Result<(Queue, QueueState), OutboxError> {
+    let path = &config.path;
+    heal::finish(path)?;
+    match open_file(config) {
+        Err(OutboxError::Damaged { what, .. }) => {
+            tracing::warn!(queue = %path.display(), what, "the queue is damaged: healing it");
+            heal::heal(path, None, (config.clock)())?;
+            open_file(config)
+        }
+        result => result,
+    }
+}
+
 fn open_file(config: &OutboxConfig) -> Result<(Queue, QueueState), OutboxError> {
     let path = &config.path;
+    let log = with_suffix(path, "-wal");
     if path.exists() {
         file::check(path)?;
+    } else if log.exists() {
+        let what = "the file is gone, but its log is still there".to_owned();
+        return Err(OutboxError::Damaged { path: path.clone(), what });
     } else {
         file::create(path)?;
     }

@@ -3,9 +3,11 @@
 
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::StreamId;
-use fogline_protocol::queue::{Append, AppendPart, Free, FullPolicy, QueueAnswer, QueueCommand, QueueLimits, Rows};
+use fogline_protocol::queue::{
+    Append, AppendPart, Free, FullPolicy, Load, QueueAnswer, QueueCommand, QueueLimits, QueueState, Rows,
+};
 use fogline_protocol::time::Wall;
-use fogline_runtime::outbox::{Outbox, OutboxConfig, OutboxError, holdings, inspect};
+use fogline_runtime::outbox::{Outbox, OutboxConfig, OutboxError, holdings, inspect, set_aside};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,10 +62,8 @@ fn overwrite(path: &Path, at: usize, bytes: &[u8]) {
 fn files_of_others_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("queue.db");
-    for text in ["", "ts_us,power_w\n1,2\n"] {
-        std::fs::write(&path, text).unwrap();
-        assert!(matches!(refused(&path), OutboxError::Foreign { .. }), "{text:?}");
-    }
+    std::fs::write(&path, "ts_us,power_w\n1,2\n").unwrap();
+    assert!(matches!(refused(&path), OutboxError::Foreign { .. }));
     std::fs::remove_file(&path).unwrap();
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE readings (seq INTEGER PRIMARY KEY)").unwrap();
@@ -76,36 +76,9 @@ fn files_of_others_are_refused() {
 fn a_newer_layout_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = closed_queue(folder.path());
-    overwrite(&path, 60, &2_u32.to_be_bytes());
-    assert!(matches!(refused(&path), OutboxError::Newer { found: 2, .. }));
-    assert!(matches!(inspect(&path), Err(OutboxError::Newer { found: 2, .. })));
-}
-
-#[test]
-fn damage_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = closed_queue(folder.path());
-    let whole = std::fs::read(&path).unwrap();
-
-    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-    assert!(matches!(refused(&path), OutboxError::Damaged { .. }), "cut off");
-
-    std::fs::write(&path, &whole).unwrap();
-    overwrite(&path, whole.len() / 2, &[0xA5; 4_096]);
-    assert!(matches!(refused(&path), OutboxError::Damaged { .. }), "garbage in the middle");
-
-    std::fs::write(&path, &whole).unwrap();
-    overwrite(&path, 0, &[0; 16]);
-    assert!(matches!(refused(&path), OutboxError::Foreign { .. }), "no beginning");
-
-    std::fs::write(&path, &whole).unwrap();
-    let sqlite = rusqlite::Connection::open(&path).unwrap();
-    sqlite.execute_batch("UPDATE counters SET next = 5").unwrap();
-    sqlite.close().unwrap();
-    assert!(matches!(refused(&path), OutboxError::Damaged { .. }), "numbers that would be given twice");
-
-    std::fs::write(&path, &whole).unwrap();
-    assert_eq!(open(&path).state.usage.readings, 1_000);
+    overwrite(&path, 60, &3_u32.to_be_bytes());
+    assert!(matches!(refused(&path), OutboxError::Newer { found: 3, .. }));
+    assert!(matches!(inspect(&path), Err(OutboxError::Newer { found: 3, .. })));
 }
 
 #[test]
@@ -113,8 +86,42 @@ fn a_log_without_its_file_is_not_taken_into_a_new_queue() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("queue.db");
     std::fs::write(folder.path().join("queue.db-wal"), "what was in it").unwrap();
-    assert!(matches!(Outbox::open(config(&path)), Err(OutboxError::Damaged { .. })));
-    assert_eq!(std::fs::read(folder.path().join("queue.db-wal")).unwrap(), b"what was in it");
+    assert_eq!(open(&path).state.usage.readings, 0);
+    let kept: Vec<PathBuf> = set_aside(&path).into_iter().map(|file| file.path).collect();
+    assert_eq!(kept, [folder.path().join("queue.db.damaged-1-wal")]);
+    assert_eq!(std::fs::read(&kept[0]).unwrap(), b"what was in it");
+}
+
+#[test]
+fn counters_that_would_give_a_number_twice_are_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = closed_queue(folder.path());
+    let sqlite = rusqlite::Connection::open(&path).unwrap();
+    sqlite.execute_batch("UPDATE counters SET next = 5").unwrap();
+    sqlite.close().unwrap();
+    assert!(matches!(inspect(&path), Err(OutboxError::Damaged { .. })), "a look changes nothing");
+    let state = open(&path).state;
+    assert_eq!((state.next, state.usage.readings, state.usage.damaged), (1_001, 1_000, 0));
+}
+
+#[test]
+fn a_queue_of_layout_1_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queue.db");
+    let sqlite = rusqlite::Connection::open(&path).unwrap();
+    sqlite.execute_batch(include_str!("layout-1.sql")).unwrap();
+    sqlite.close().unwrap();
+    assert!(matches!(inspect(&path), Err(OutboxError::Older { found: 1, .. })));
+    let mut outbox = open(&path);
+    let QueueState { opening, next, gaps, usage, segments, .. } = outbox.state.clone();
+    assert_eq!((opening, next, gaps, usage.readings, usage.dropped), (4, 4, vec![Range::new(1, 1)], 2, 1));
+    assert_eq!(segments[0].stream, StreamId::from_bits(0xabc));
+    append(&mut outbox, 1);
+    outbox.handle.send(QueueCommand::Load(Load { from: 1, until: 9, max_bytes: 1 << 20, max_rows: 9 }));
+    let Some(QueueAnswer::Loaded(Ok(Some(run)))) = outbox.answers.blocking_recv() else { panic!("nothing loaded") };
+    assert_eq!((run.first, run.times.len()), (2, 3), "rows without a seal are taken as they are");
+    outbox.handle.close().unwrap();
+    assert_eq!(inspect(&path).unwrap().state.usage.readings, 3);
 }
 
 #[test]

@@ -31,12 +31,36 @@ struct Part {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Append { parts: Vec<Part>, position: Option<u8> },
-    Load { from: u64, until: u64, max_bytes: usize, max_rows: usize },
-    Free { through: u64, gaps: Vec<(u64, u64)> },
-    SaveDecision { key: u8 },
-    ClockMoves { us: i64 },
-    Reopen { limits: QueueLimits },
+    Append {
+        parts: Vec<Part>,
+        position: Option<u8>,
+    },
+    Load {
+        from: u64,
+        until: u64,
+        max_bytes: usize,
+        max_rows: usize,
+    },
+    Free {
+        through: u64,
+        gaps: Vec<(u64, u64)>,
+    },
+    SaveDecision {
+        key: u8,
+    },
+    Drop {
+        through: u64,
+    },
+    /// A reading in the file changes.
+    Damage {
+        seq: u64,
+    },
+    ClockMoves {
+        us: i64,
+    },
+    Reopen {
+        limits: QueueLimits,
+    },
     Crash,
 }
 
@@ -62,6 +86,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => load,
         4 => free,
         1 => (0_u8..3).prop_map(|key| Step::SaveDecision { key }),
+        1 => (0_u64..300).prop_map(|through| Step::Drop { through }),
+        2 => (0_u64..300).prop_map(|seq| Step::Damage { seq }),
         2 => (-30_i64..60).prop_map(|us| Step::ClockMoves { us }),
         1 => limits().prop_map(|limits| Step::Reopen { limits }),
         1 => Just(Step::Crash),
@@ -126,6 +152,8 @@ impl Pair {
                 self.command(QueueCommand::Free(Free { through: self.number(*through), gaps }));
             }
             Step::SaveDecision { key } => self.command(QueueCommand::SaveDecision(decision(*key, self.next))),
+            Step::Drop { through } => self.command(QueueCommand::Drop { through: self.number(*through) }),
+            Step::Damage { seq } => self.damage(self.number(*seq)),
             Step::ClockMoves { us } => {
                 self.clock.fetch_add(*us, Ordering::SeqCst);
             }
@@ -137,6 +165,14 @@ impl Pair {
             }
             Step::Crash => self.crash(),
         }
+    }
+
+    /// Changes the body of a row, behind the queue's back, and not its length.
+    fn damage(&mut self, seq: u64) {
+        let beside = rusqlite::Connection::open(&self.path).unwrap();
+        beside.busy_timeout(Duration::from_secs(5)).unwrap();
+        beside.execute("UPDATE readings SET body = replace(body, '7', '8') WHERE seq = ?1", [seq]).unwrap();
+        self.model.damage([seq]);
     }
 
     /// A number somewhere in the queue, or just outside.

@@ -43,5 +43,7 @@ pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<Status> {
         queued_bytes: from_sql(row.get(first + 5)?),
         oldest_us: row.get(first + 6)?,
         dropped: from_sql(row.get(first + 7)?),
+        // Not kept: the gaps say which readings they are.
+        damaged: 0,
     })
 }

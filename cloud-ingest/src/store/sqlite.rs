@@ -170,6 +170,7 @@ mod tests {
             queued_bytes: 300,
             oldest_us: Some(11),
             dropped: 4,
+            damaged: 0,
         };
         let mut full = commit(1, 1, 3);
         full.progress[0].new_gaps = vec![Range::new(4, 9)];

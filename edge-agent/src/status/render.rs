@@ -32,6 +32,10 @@ impl fmt::Display for StatusReport {
         let resent = self.live.as_ref().map_or(String::new(), |live| format!(", {} sent again", live.resent));
         writeln!(f, "acknowledged  {}{resent}", self.acknowledged)?;
         writeln!(f, "dropped       {}", queue.dropped)?;
+        if let Some(us) = queue.damaged_us {
+            let ago = age(wall().since(Wall::from_us(us)));
+            writeln!(f, "damaged       {}, last found {ago} ago (`fogline-agent queue ls` says more)", queue.damaged)?;
+        }
         write_gaps(f, self)?;
         for decision in &self.in_force {
             let (key, term) = (&decision.key, &decision.term);

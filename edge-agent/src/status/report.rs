@@ -42,6 +42,12 @@ pub struct QueueReport {
     pub oldest_us: Option<i64>,
     /// Readings dropped for want of room or for age, since the queue was made.
     pub dropped: u64,
+    /// Readings that damage to the file took, since it was made.
+    #[serde(default)]
+    pub damaged: u64,
+    /// When damage was last found, in microseconds since 1970.
+    #[serde(default)]
+    pub damaged_us: Option<i64>,
     /// Bytes of its file on the disk, where they are known.
     pub file_bytes: Option<u64>,
 }
@@ -143,8 +149,9 @@ impl LatencyReport {
 
 impl QueueReport {
     pub(crate) fn new(usage: QueueUsage, file_bytes: Option<u64>) -> Self {
-        let QueueUsage { readings, bytes, oldest, dropped } = usage;
-        Self { readings, bytes, oldest_us: oldest.map(|time| time.us()), dropped, file_bytes }
+        let QueueUsage { readings, bytes, oldest, dropped, damaged, damaged_at } = usage;
+        let [oldest_us, damaged_us] = [oldest, damaged_at].map(|time| time.map(|time| time.us()));
+        Self { readings, bytes, oldest_us, dropped, damaged, damaged_us, file_bytes }
     }
 }
 

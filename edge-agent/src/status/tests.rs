@@ -5,6 +5,7 @@ use crate::program::{Running, run};
 use crate::settings::{AgentConfig, SourceConfig, Until};
 use crate::source::simulate::{Rate, SimulateConfig};
 use fogline_protocol::ids::{AgentId, Name};
+use fogline_protocol::queue::QueueUsage;
 use fogline_protocol::usecase::Road;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -72,8 +73,8 @@ async fn an_agent_stops_when_all_is_queued() {
 
 #[test]
 fn a_report_survives_json() {
-    let usage =
-        fogline_protocol::queue::QueueUsage { readings: 3, bytes: 300, oldest: Some(Wall::from_us(5)), dropped: 1 };
+    let (oldest, damaged_at) = (Some(Wall::from_us(5)), Some(Wall::from_us(7)));
+    let usage = QueueUsage { readings: 3, bytes: 300, oldest, dropped: 1, damaged: 2, damaged_at };
     let report = StatusReport {
         v: 1,
         running: false,

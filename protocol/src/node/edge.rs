@@ -131,8 +131,8 @@ impl EdgeNode {
     #[must_use]
     pub fn offline_status(id: &AgentId, connection: (u64, u64), now: Now) -> Publish {
         let ts_us = now.wall.us().max(0);
-        let status =
-            Status { online: false, connection, ts_us, queued: 0, queued_bytes: 0, oldest_us: None, dropped: 0 };
+        let (queued, queued_bytes, oldest_us, dropped, damaged) = (0, 0, None, 0, 0);
+        let status = Status { online: false, connection, ts_us, queued, queued_bytes, oldest_us, dropped, damaged };
         publish(id, Up::Status, status.encode(), true)
     }
 
@@ -164,6 +164,13 @@ impl EdgeNode {
                 self.sender.free_failed();
                 self.failed(fault, now.mono);
             }
+            QueueAnswer::Dropped(Ok(dropped)) => {
+                self.sender.settle_append(&dropped, now.mono);
+                self.usage = dropped.usage;
+                self.hello.streams_changed(&self.sender.open_streams(), now.mono);
+            }
+            // Whoever asked for it hears of it.
+            QueueAnswer::Dropped(Err(_)) => {}
             QueueAnswer::DecisionSaved(Ok(key)) => self.decision_saved(&key, now),
             QueueAnswer::DecisionSaved(Err(fault)) => {
                 self.in_force.save_failed();
@@ -314,6 +321,7 @@ impl EdgeNode {
             queued_bytes: self.usage.bytes,
             oldest_us: self.usage.oldest.map(|oldest| time(oldest.us())),
             dropped: self.usage.dropped,
+            damaged: self.usage.damaged,
         };
         self.publish(Up::Status, status.encode(), true);
     }
@@ -333,6 +341,9 @@ impl Machine for EdgeNode {
         match input {
             EdgeInput::Readings { ticket, readings, position } => self.batching.add(ticket, readings, position),
             EdgeInput::Queue(answer) => self.queue_answered(answer, now),
+            EdgeInput::Drop { through } => {
+                self.effects.push_back(EdgeEffect::Queue(QueueCommand::Drop { through }));
+            }
             EdgeInput::Connected { broker, connection } => {
                 self.connected = true;
                 self.failover.connected(broker, now.mono);

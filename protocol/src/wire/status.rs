@@ -27,6 +27,14 @@ pub struct Status {
     /// Readings that a full queue had to drop, since the queue was made.
     #[serde(default)]
     pub dropped: u64,
+    /// Readings that damage to the queue took, since it was made; left out when there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub damaged: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Message for Status {
@@ -38,7 +46,7 @@ impl Message for Status {
         if !self.oldest_us.is_none_or(time) {
             return Err(WireError::Value { what: "oldest_us" });
         }
-        let counts = [self.queued, self.queued_bytes, self.dropped, self.connection.0, self.connection.1];
+        let counts = [self.queued, self.queued_bytes, self.dropped, self.damaged, self.connection.0, self.connection.1];
         if counts.iter().any(|count| *count > SEQ_MAX) {
             return Err(WireError::Value { what: "a count" });
         }

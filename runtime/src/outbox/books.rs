@@ -3,6 +3,7 @@
 //! A transaction works on a copy, stores it, and the copy takes the place of the original once the commit is durable.
 
 use super::error::Fault;
+use super::seal::{Origin, Sealed};
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::{SEQ_MAX, Seq, StreamId};
 use fogline_protocol::queue::{QueueUsage, Segment};
@@ -24,6 +25,10 @@ pub(super) struct Books {
     pub(super) bytes: u64,
     /// Readings dropped since the file was made.
     pub(super) dropped: u64,
+    /// Readings that damage took since then.
+    pub(super) damaged: u64,
+    /// When damage was last found.
+    pub(super) damaged_at: Option<Wall>,
     /// In the order of `first`. Only the number of openings and clock steps within one backlog bounds them.
     pub(super) segments: Vec<Segment>,
     /// Rows up to this number are deleted from the file; those from here to `gone` wait for it. Not kept in the file.
@@ -33,9 +38,12 @@ pub(super) struct Books {
 impl Books {
     /// Reads and checks what the file says.
     pub(super) fn read(conn: &Connection) -> Result<Self, Fault> {
-        let sql = "SELECT opening, next, gone, readings, bytes, dropped FROM counters WHERE id = 1";
-        let books = conn.query_row(sql, [], Self::from_row).optional()?;
-        let mut books = books.ok_or(Fault::Inconsistent("its counters are missing"))?;
+        let sql = "SELECT opening, next, gone, readings, bytes, dropped, damaged, damaged_us, seal FROM counters WHERE id = 1";
+        let row = conn.query_row(sql, [], |row| Ok((Self::from_row(row)?, row.get(8)?))).optional()?;
+        let (mut books, seal) = row.ok_or(Fault::Damaged("its counters are missing"))?;
+        if !books.sealed().fits(seal) {
+            return Err(Fault::Damaged("its counters are not what was written"));
+        }
         books.segments = read_segments(conn)?;
         let first: Option<Seq> = conn.query_row("SELECT min(seq) FROM readings", [], |row| row.get(0))?;
         books.deleted = first.map_or(books.gone, |seq| books.gone.min(seq.saturating_sub(1)));
@@ -44,6 +52,7 @@ impl Books {
     }
 
     fn from_row(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
+        let damaged_us: i64 = row.get(7)?;
         Ok(Self {
             opening: row.get(0)?,
             next: row.get(1)?,
@@ -51,9 +60,29 @@ impl Books {
             readings: row.get(3)?,
             bytes: row.get(4)?,
             dropped: row.get(5)?,
+            damaged: row.get(6)?,
+            damaged_at: (damaged_us != 0).then_some(Wall::from_us(damaged_us)),
             segments: Vec::new(),
             deleted: 0,
         })
+    }
+
+    fn damaged_us(&self) -> i64 {
+        self.damaged_at.map_or(0, Wall::us)
+    }
+
+    fn sealed(&self) -> Sealed<'static> {
+        let (damaged, damaged_us) = (self.damaged, self.damaged_us().cast_unsigned());
+        Sealed::Counters([
+            self.opening,
+            self.next,
+            self.gone,
+            self.readings,
+            self.bytes,
+            self.dropped,
+            damaged,
+            damaged_us,
+        ])
     }
 
     /// What the counters say must fit the ends of the table; looking at more would take a scan.
@@ -64,31 +93,47 @@ impl Books {
             && newest.is_none_or(|seq| seq < self.next)
             && (self.readings > 0) == newest.is_some_and(|seq| seq > self.gone)
             && self.readings <= self.next - 1 - self.gone;
-        if sound { Ok(()) } else { Err(Fault::Inconsistent("its counters do not fit its readings")) }
+        if sound { Ok(()) } else { Err(Fault::Damaged("its counters do not fit its readings")) }
     }
 
     /// Writes the counters; segments are written where they change.
     pub(super) fn store(&self, conn: &Connection) -> Result<(), Fault> {
-        let sql = "UPDATE counters SET opening = ?1, next = ?2, gone = ?3, readings = ?4, bytes = ?5, dropped = ?6";
-        let values = (self.opening, self.next, self.gone, self.readings, self.bytes, self.dropped);
-        conn.prepare_cached(sql)?.execute(values)?;
+        let sql = "UPDATE counters SET opening = ?1, next = ?2, gone = ?3, readings = ?4, bytes = ?5, dropped = ?6,
+                   damaged = ?7, damaged_us = ?8, seal = ?9";
+        let (damaged_us, seal) = (self.damaged_us(), self.sealed().seal());
+        let Self { opening, next, gone, readings, bytes, dropped, damaged, .. } = self;
+        conn.prepare_cached(sql)?
+            .execute((opening, next, gone, readings, bytes, dropped, damaged, damaged_us, seal))?;
         Ok(())
     }
 
     /// Counts one reading of `bytes` less, and everything up to `seq` as gone.
     pub(super) fn take_away(&mut self, seq: Seq, readings: u64, bytes: u64) -> Result<(), Fault> {
         let left = self.readings.checked_sub(readings).zip(self.bytes.checked_sub(bytes));
-        let (readings_left, bytes_left) =
-            left.ok_or(Fault::Inconsistent("the counters of the queue do not fit its readings: it is damaged"))?;
+        let (readings_left, bytes_left) = left.ok_or(Fault::Damaged("its counters do not fit its readings"))?;
         (self.gone, self.readings, self.bytes) = (seq, readings_left, bytes_left);
         Ok(())
+    }
+
+    /// Counts readings that damage took at `now`.
+    pub(super) fn count_damaged(&mut self, readings: u64, bytes: u64, now: Wall) {
+        self.damaged += readings;
+        self.damaged_at = Some(now);
+        self.readings = self.readings.saturating_sub(readings);
+        // Of a reading that is not there nobody knows how long it was.
+        self.bytes = if self.readings == 0 { 0 } else { self.bytes.saturating_sub(bytes) };
+    }
+
+    /// Where the reading `seq` belongs.
+    pub(super) fn origin_of(&self, seq: Seq) -> Option<Origin> {
+        let index = self.segments.partition_point(|segment| segment.first <= seq).checked_sub(1)?;
+        self.segments.get(index).map(|segment| Origin { stream: segment.stream, clock: segment.clock })
     }
 
     /// From the next reading on, readings belong to this stream and clock.
     pub(super) fn begin_segment(&mut self, conn: &Connection, stream: StreamId, clock: u16) -> Result<(), Fault> {
         let segment = Segment { first: self.next, stream, clock };
-        let sql = "INSERT OR REPLACE INTO segment (first, stream, clock) VALUES (?1, ?2, ?3)";
-        conn.prepare_cached(sql)?.execute((segment.first, stream.to_string(), clock))?;
+        write_segment(conn, &segment)?;
         // One without a reading gives way.
         self.segments.retain(|known| known.first < segment.first);
         self.segments.push(segment);
@@ -148,16 +193,29 @@ impl Books {
     /// How full the queue is.
     pub(super) fn usage(&self, conn: &Connection) -> Result<QueueUsage, Fault> {
         let oldest = self.oldest(conn)?.map(|(_, time)| time);
-        Ok(QueueUsage { readings: self.readings, bytes: self.bytes, oldest, dropped: self.dropped })
+        let Self { readings, bytes, dropped, damaged, damaged_at, .. } = *self;
+        Ok(QueueUsage { readings, bytes, oldest, dropped, damaged, damaged_at })
     }
 }
 
+/// Writes a segment, in place of one that begins with the same number.
+pub(super) fn write_segment(conn: &Connection, segment: &Segment) -> Result<(), Fault> {
+    let (Segment { first, clock, .. }, stream) = (*segment, segment.stream.to_string());
+    let seal = Sealed::Segment { first, stream: &stream, clock }.seal();
+    let sql = "INSERT OR REPLACE INTO segment (first, stream, clock, seal) VALUES (?1, ?2, ?3, ?4)";
+    conn.prepare_cached(sql)?.execute((first, &stream, clock, seal))?;
+    Ok(())
+}
+
 fn read_segments(conn: &Connection) -> Result<Vec<Segment>, Fault> {
-    let mut statement = conn.prepare("SELECT first, stream, clock FROM segment ORDER BY first")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?)))?;
+    let mut statement = conn.prepare("SELECT first, stream, clock, seal FROM segment ORDER BY first")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?)))?;
     rows.map(|row| {
-        let (first, stream, clock) = row?;
-        let stream = stream.parse().map_err(|_| Fault::Inconsistent("a segment has no stream id"))?;
+        let (first, stream, clock, seal) = row?;
+        if !(Sealed::Segment { first, stream: &stream, clock }).fits(seal) {
+            return Err(Fault::Damaged("a segment is not what was written"));
+        }
+        let stream = stream.parse().map_err(|_| Fault::Damaged("a segment has no stream id"))?;
         Ok(Segment { first, stream, clock })
     })
     .collect()

@@ -44,6 +44,17 @@ pub enum OutboxError {
         /// Its layout.
         found: u32,
     },
+    /// Start its agent once. Only when looking into one: opening changes the layout.
+    #[error(
+        "the queue {} has layout {found} of an earlier version: start its agent once, which brings it to layout {SCHEMA_VERSION}",
+        path.display()
+    )]
+    Older {
+        /// The queue.
+        path: PathBuf,
+        /// Its layout.
+        found: u32,
+    },
     /// Start that agent again and let it drain the queue, or name another file.
     #[error(
         "the queue {} holds {readings} readings of {known}: start that agent again until it is empty, or name another data \
@@ -58,10 +69,10 @@ pub enum OutboxError {
         /// How many.
         readings: u64,
     },
-    /// Rescue what can be read, then move the file away.
+    /// Start the agent: opening a queue heals it. Only when looking into one.
     #[error(
-        "the queue {} is damaged: {what}. It was left untouched: save what can be read with `sqlite3 FILE .recover`, then \
-         move the file and its -wal away; the agent makes a new one",
+        "the queue {} is damaged: {what}. It was left untouched: start its agent, which heals it, keeps the damaged file \
+         beside it, and reports what is lost",
         path.display()
     )]
     Damaged {
@@ -108,13 +119,14 @@ impl OutboxError {
     pub(super) fn of(path: &Path, fault: &Fault) -> Self {
         let path = path.to_owned();
         match fault {
-            Fault::Inconsistent(what) => Self::Damaged { path, what: (*what).to_owned() },
+            Fault::Inconsistent(what) | Fault::Damaged(what) => Self::Damaged { path, what: (*what).to_owned() },
+            Fault::NotHealed(cause) => Self::Io { path, cause: cause.clone() },
             Fault::OtherAgent { known, readings } => {
                 Self::OtherAgent { path, known: known.clone(), readings: *readings }
             }
             Fault::Sql(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::NotADatabase) => Self::Foreign { path, found: NO_SQLITE.to_owned() },
-                Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, what: error.to_string() },
+                Some(_) if fault.is_damage() => Self::Damaged { path, what: error.to_string() },
                 _ if is_disk_full(error) => Self::DiskFull { path, cause: error.to_string() },
                 Some(_) => Self::Io { path, cause: error.to_string() },
                 // Not SQLite's own error: a value of a kind or size that was never written.
@@ -130,19 +142,51 @@ pub(super) enum Fault {
     /// SQLite refused.
     #[error(transparent)]
     Sql(#[from] rusqlite::Error),
-    /// The file or the command contradicts itself.
+    /// The command contradicts the file.
     #[error("{0}")]
     Inconsistent(&'static str),
+    /// The file is not as it was written.
+    #[error("the queue is damaged: {0}")]
+    Damaged(&'static str),
+    /// The file is damaged, and could not be healed.
+    #[error("the queue is damaged and cannot be healed yet: {0}")]
+    NotHealed(String),
     /// The file holds another agent's readings.
     #[error("it holds {readings} readings of {known}")]
     OtherAgent { known: String, readings: u64 },
+}
+
+impl Fault {
+    /// True when the file is not as it was written: to try again does not help, to heal it does.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) => true,
+            Self::Inconsistent(_) | Self::NotHealed(_) | Self::OtherAgent { .. } => false,
+            // Statements that the code has are understood, unless the tables are not those of the schema.
+            Self::Sql(rusqlite::Error::SqlInputError { .. }) => true,
+            Self::Sql(error) => match error.sqlite_error_code() {
+                Some(code) => matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown),
+                // A value of a kind or size that was never written.
+                None => matches!(
+                    error,
+                    rusqlite::Error::InvalidColumnType(..)
+                        | rusqlite::Error::FromSqlConversionFailure(..)
+                        | rusqlite::Error::IntegralValueOutOfRange(..)
+                ),
+            },
+        }
+    }
 }
 
 impl From<&Fault> for QueueFault {
     fn from(fault: &Fault) -> Self {
         match fault {
             Fault::Sql(error) if is_disk_full(error) => Self::DiskFull(error.to_string()),
-            Fault::Sql(_) | Fault::Inconsistent(_) | Fault::OtherAgent { .. } => Self::Io(fault.to_string()),
+            Fault::Sql(_)
+            | Fault::Inconsistent(_)
+            | Fault::Damaged(_)
+            | Fault::NotHealed(_)
+            | Fault::OtherAgent { .. } => Self::Io(fault.to_string()),
         }
     }
 }

@@ -17,8 +17,9 @@ pub(super) fn free(conn: &Connection, books: &mut Books, free: &Free) -> Result<
         books.take_away(through, readings, bytes)?;
     }
     for gap in &free.gaps {
-        gaps::remove(conn, *gap)?;
+        gaps::remove(conn, books.gone, *gap)?;
     }
+    gaps::forget_told(conn, books.gone)?;
     books.forget_segments(conn)?;
     books.usage(conn)
 }

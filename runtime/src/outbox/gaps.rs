@@ -2,15 +2,50 @@
 
 use super::books::Books;
 use super::error::Fault;
-use fogline_protocol::delivery::ranges::Range;
+use super::seal::Sealed;
+use fogline_protocol::delivery::ranges::{Range, RangeSet};
 use fogline_protocol::ids::Seq;
 use rusqlite::{Connection, OptionalExtension};
 
 /// All gaps, in order.
 pub(super) fn read(conn: &Connection) -> Result<Vec<Range>, Fault> {
-    let mut statement = conn.prepare("SELECT first, last FROM gap ORDER BY first")?;
-    let rows = statement.query_map([], |row| Ok(Range::new(row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut statement = conn.prepare("SELECT first, last, seal FROM gap ORDER BY first")?;
+    let rows = statement.query_map([], |row| Ok((Range::new(row.get(0)?, row.get(1)?), row.get(2)?)))?;
+    rows.map(|row| {
+        let (gap, seal) = row?;
+        let Range { first, last } = gap;
+        let sound = first <= last && Sealed::Gap { first, last }.fits(seal);
+        if sound { Ok(gap) } else { Err(Fault::Damaged("a gap is not what was written")) }
+    })
+    .collect()
+}
+
+/// The numbers of `range` that are in no gap, whether the ingester knows of it or not.
+pub(super) fn missing(conn: &Connection, range: Range) -> Result<RangeSet, Fault> {
+    let mut rest = RangeSet::from_iter([range]);
+    for table in ["gap", "told"] {
+        let sql = format!("SELECT first, last FROM {table} WHERE first <= ?2 AND last >= ?1");
+        let mut statement = conn.prepare_cached(&sql)?;
+        let gaps = statement.query_map((range.first, range.last), |row| Ok(Range::new(row.get(0)?, row.get(1)?)))?;
+        for gap in gaps {
+            rest.remove(gap?);
+        }
+    }
+    Ok(rest)
+}
+
+/// Keeps in mind that the ingester knows of `gap`: its numbers are missing rightly for as long as a reading below waits.
+pub(super) fn add_told(conn: &Connection, gap: Range) -> Result<(), Fault> {
+    let Range { first, last } = gap;
+    let sql = "INSERT OR REPLACE INTO told (first, last, seal) VALUES (?1, ?2, ?3)";
+    conn.prepare_cached(sql)?.execute((first, last, Sealed::Told { first, last }.seal()))?;
+    Ok(())
+}
+
+/// Forgets what is known of numbers up to `gone`: nobody asks for them any more.
+pub(super) fn forget_told(conn: &Connection, gone: Seq) -> Result<(), Fault> {
+    conn.prepare_cached("DELETE FROM told WHERE last <= ?1")?.execute([gone])?;
+    Ok(())
 }
 
 /// Adds a gap that lies in one segment, joined with those of the segment that it touches: dropping on and on makes one
@@ -32,13 +67,18 @@ pub(super) fn add(conn: &Connection, books: &Books, gap: Range) -> Result<(), Fa
     insert(conn, joined)
 }
 
-/// Takes `range` out of the gaps; what is in no gap does not matter.
-pub(super) fn remove(conn: &Connection, range: Range) -> Result<(), Fault> {
+/// Takes `range` out of the gaps, because the ingester knows of it; what is in no gap does not matter.
+pub(super) fn remove(conn: &Connection, gone: Seq, range: Range) -> Result<(), Fault> {
     if range.is_empty() {
         return Ok(());
     }
+    let told = |gap: Range| {
+        let part = Range::new(gap.first.max(range.first).max(gone + 1), gap.last.min(range.last));
+        if part.is_empty() { Ok(()) } else { add_told(conn, part) }
+    };
     let before = find(conn, "WHERE first < ?1 ORDER BY first DESC LIMIT 1", range.first)?;
     if let Some(gap) = before.filter(|gap| gap.last >= range.first) {
+        told(gap)?;
         insert(conn, Range::new(gap.first, range.first - 1))?;
         insert_rest(conn, gap, range)?;
     }
@@ -46,6 +86,7 @@ pub(super) fn remove(conn: &Connection, range: Range) -> Result<(), Fault> {
         if gap.first > range.last {
             break;
         }
+        told(gap)?;
         delete(conn, gap.first)?;
         insert_rest(conn, gap, range)?;
     }
@@ -69,8 +110,9 @@ fn find(conn: &Connection, which: &'static str, seq: Seq) -> Result<Option<Range
 }
 
 fn insert(conn: &Connection, gap: Range) -> Result<(), Fault> {
-    let sql = "INSERT OR REPLACE INTO gap (first, last) VALUES (?1, ?2)";
-    conn.prepare_cached(sql)?.execute((gap.first, gap.last))?;
+    let Range { first, last } = gap;
+    let sql = "INSERT OR REPLACE INTO gap (first, last, seal) VALUES (?1, ?2, ?3)";
+    conn.prepare_cached(sql)?.execute((first, last, Sealed::Gap { first, last }.seal()))?;
     Ok(())
 }
 

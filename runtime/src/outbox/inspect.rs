@@ -62,6 +62,9 @@ fn look_at<T>(
     if let Err(error) = file::check_identity(path, application, version) {
         return Ok(Err(error));
     }
+    if version < file::SCHEMA_VERSION {
+        return Ok(Err(OutboxError::Older { path: path.to_owned(), found: version }));
+    }
     let books = Books::read(&tx)?;
     read(&tx, &books).map(Ok)
 }

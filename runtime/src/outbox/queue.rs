@@ -1,18 +1,20 @@
 //! The queue as its thread sees it: one call, one transaction.
 
-use super::append::append;
+use super::append::{append, drop_through};
 use super::books::Books;
 use super::error::Fault;
 use super::free::{delete_gone, free};
-use super::load::load;
+use super::load::{Broken, Loaded, load};
 use super::room::{Room, checkpoint};
-use super::{OutboxConfig, file, state};
+use super::seal::Sealed;
+use super::{OutboxConfig, aside, file, gaps, heal, state};
+use fogline_protocol::delivery::ranges::{Range, RangeSet};
 use fogline_protocol::ids::Seq;
-use fogline_protocol::queue::{
-    Append, Appended, Free, Load, QueueFault, QueueLimits, QueueState, QueueUsage, Run, SavedDecision,
-};
+use fogline_protocol::queue::{Append, Appended, Free, Load, QueueFault, QueueState, QueueUsage, Run, SavedDecision};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// Statements that SQLite keeps prepared: all that there are.
 const PREPARED_STATEMENTS: usize = 32;
@@ -20,14 +22,18 @@ const PREPARED_STATEMENTS: usize = 32;
 /// No transaction deletes more rows than this: it takes some milliseconds, and appends wait for it.
 const DELETE_ROWS_MAX: u64 = 16_384;
 
+/// How long after a healing the next one waits: a disk that breaks what was just written is not helped by writing more.
+const HEAL_AGAIN: Duration = Duration::from_secs(60);
+
 /// An open queue.
 pub(super) struct Queue {
     conn: Connection,
     books: Books,
-    limits: QueueLimits,
-    clock: super::Clock,
-    delete_rows: u64,
+    config: OutboxConfig,
     room: Room,
+    /// Where readings go that damage was found in since the opening.
+    aside: Option<PathBuf>,
+    healed: Option<Instant>,
 }
 
 /// What a transaction of frees and perhaps an append did.
@@ -43,15 +49,10 @@ impl Queue {
     pub(super) fn open(config: &OutboxConfig) -> Result<(Self, QueueState), Fault> {
         let conn = file::read_write(config)?;
         conn.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
+        file::upgrade(&conn)?;
         let books = Books::read(&conn)?;
-        let mut queue = Self {
-            conn,
-            books,
-            limits: config.limits,
-            clock: Arc::clone(&config.clock),
-            delete_rows: config.delete_rows,
-            room: Room::hold(&config.path),
-        };
+        let mut queue =
+            Self { conn, books, config: config.clone(), room: Room::hold(&config.path), aside: None, healed: None };
         if let Some(owner) = &config.owner {
             queue.belongs_to(owner)?;
         }
@@ -71,13 +72,18 @@ impl Queue {
 
     /// Sent under another name, what is stored already would be stored a second time.
     fn belongs_to(&self, owner: &str) -> Result<(), Fault> {
-        let known: Option<String> = self.conn.query_row("SELECT agent FROM owner", [], |row| row.get(0)).optional()?;
+        let sql = "SELECT agent, seal FROM owner";
+        let known: Option<(String, _)> =
+            self.conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        // A name that damage changed is nobody's.
+        let known = known.filter(|(agent, seal)| Sealed::Owner { agent }.fits(*seal)).map(|(agent, _)| agent);
         match known {
             Some(known) if known == owner => Ok(()),
             Some(known) if self.books.readings > 0 => Err(Fault::OtherAgent { known, readings: self.books.readings }),
             Some(_) | None => {
                 self.conn.execute("DELETE FROM owner", [])?;
-                self.conn.execute("INSERT INTO owner (agent) VALUES (?1)", [owner])?;
+                let seal = Sealed::Owner { agent: owner }.seal();
+                self.conn.execute("INSERT INTO owner (agent, seal) VALUES (?1, ?2)", (owner, seal))?;
                 Ok(())
             }
         }
@@ -97,7 +103,7 @@ impl Queue {
         if !self.room.admits(&self.conn, bytes).map_err(|fault| QueueFault::from(&fault))? {
             return Err(QueueFault::DiskFull("there is room only to free what is acknowledged".to_owned()));
         }
-        let (limits, now) = (self.limits, (self.clock)());
+        let (limits, now) = (self.config.limits, (self.config.clock)());
         self.write(frees, |conn, books| append(conn, books, &limits, now, what))
     }
 
@@ -110,19 +116,92 @@ impl Queue {
         }
     }
 
+    /// Frees, and drops what is left up to `through`.
+    pub(super) fn drop_through(&mut self, frees: &[Free], through: Seq) -> Result<Written<Appended>, QueueFault> {
+        self.write(frees, |conn, books| drop_through(conn, books, through))
+    }
+
     /// Frees, and saves a decision.
     pub(super) fn save_decision(&mut self, frees: &[Free], saved: &SavedDecision) -> Result<Written<()>, QueueFault> {
         let json = serde_json::to_string(&saved.decision).map_err(|error| QueueFault::Io(error.to_string()))?;
         self.write(frees, |conn, _| {
-            let sql = "INSERT OR REPLACE INTO decision (key, received_us, decision) VALUES (?1, ?2, ?3)";
-            conn.prepare_cached(sql)?.execute((&saved.decision.key, saved.received.us(), &json))?;
+            let (key, received_us) = (&saved.decision.key, saved.received.us());
+            let seal = Sealed::Decision { key, received_us, decision: &json }.seal();
+            let sql = "INSERT OR REPLACE INTO decision (key, received_us, decision, seal) VALUES (?1, ?2, ?3, ?4)";
+            conn.prepare_cached(sql)?.execute((key, received_us, &json, seal))?;
             Ok(())
         })
     }
 
-    /// Loads rows above `gone`, and above what is gone anyway.
-    pub(super) fn load(&self, gone: Seq, what: &Load) -> Result<Option<Run>, QueueFault> {
-        load(&self.conn, gone.max(self.books.gone), what).map_err(|fault| QueueFault::from(&fault))
+    /// Loads rows above `gone`, and above what is gone anyway. What damage took before them is recorded first.
+    pub(super) fn load(&mut self, gone: Seq, what: &Load) -> Result<Option<Run>, QueueFault> {
+        self.healing(|queue| {
+            let Loaded { run, broken, absent } = load(&queue.conn, &queue.books, gone.max(queue.books.gone), what)?;
+            let mut lost = RangeSet::new();
+            for range in absent {
+                gaps::missing(&queue.conn, range)?.iter().for_each(|range| lost.insert(range));
+            }
+            if !broken.is_empty() || !lost.is_empty() {
+                queue.give_up(&broken, lost)?;
+            }
+            Ok(run)
+        })
+    }
+
+    /// Makes gaps of readings that are not there, or not as they were written; these are set aside.
+    fn give_up(&mut self, broken: &[Broken], mut lost: RangeSet) -> Result<(), Fault> {
+        let path = &self.config.path;
+        let aside = self.aside.get_or_insert_with(|| aside::readings_path(path, aside::next_number(path)));
+        if !broken.is_empty() {
+            if let Err(error) = aside::write(aside, broken) {
+                tracing::warn!(%error, "readings that damage was found in could not be set aside");
+            }
+            aside::forget_old(path);
+        }
+        broken.iter().for_each(|one| lost.insert(Range::new(one.seq, one.seq)));
+        let now = (self.config.clock)();
+        tracing::warn!(queue = %path.display(), readings = lost.count(), gaps = ?lost.iter().collect::<Vec<_>>(),
+            "readings in the queue are damaged: they are reported as gaps");
+        let bytes = broken.iter().map(|one| one.body.len() as u64).sum();
+        self.transaction(|conn, books| {
+            for one in broken {
+                conn.prepare_cached("DELETE FROM readings WHERE seq = ?1")?.execute([one.seq])?;
+            }
+            for piece in lost.iter().flat_map(|range| books.pieces(range)) {
+                gaps::add(conn, books, piece)?;
+            }
+            books.count_damaged(lost.count(), bytes, now);
+            Ok(())
+        })
+    }
+
+    /// Does what may find damage: then heals the file, and does it again.
+    fn healing<T>(&mut self, work: impl Fn(&mut Self) -> Result<T, Fault>) -> Result<T, QueueFault> {
+        let result = match work(self) {
+            Err(fault) if fault.is_damage() && self.healed.is_none_or(|at| at.elapsed() >= HEAL_AGAIN) => {
+                tracing::warn!(queue = %self.config.path.display(), %fault, "the queue is damaged: healing it");
+                self.heal().and_then(|()| work(self))
+            }
+            result => result,
+        };
+        result.map_err(|fault| QueueFault::from(&fault))
+    }
+
+    /// Heals the file under the running agent, which goes on with the same numbers and streams.
+    fn heal(&mut self) -> Result<(), Fault> {
+        self.healed = Some(Instant::now());
+        // The log stays as it is: healing reads it.
+        self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        let damaged = std::mem::replace(&mut self.conn, Connection::open_in_memory()?);
+        // Whatever it says, it is closed: nothing of it is used again.
+        damaged.close().ok();
+        let now = (self.config.clock)();
+        let healed = heal::heal(&self.config.path, Some(&self.books), now);
+        self.conn = file::read_write(&self.config)?;
+        self.conn.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
+        healed.map_err(|error| Fault::NotHealed(error.to_string()))?;
+        self.books = Books::read(&self.conn)?;
+        Ok(())
     }
 
     /// The rows that a free up to `through` would free, at most.
@@ -153,17 +232,18 @@ impl Queue {
     fn write<T>(
         &mut self,
         frees: &[Free],
-        work: impl FnOnce(&Connection, &mut Books) -> Result<T, Fault>,
+        work: impl Fn(&Connection, &mut Books) -> Result<T, Fault>,
     ) -> Result<Written<T>, QueueFault> {
-        let (delete_rows, short_of_room) = (self.delete_rows, self.room.is_short());
-        let result = self.transaction(|conn, books| {
-            let usages = frees.iter().map(|one| free(conn, books, one)).collect::<Result<_, _>>()?;
-            if books.gone - books.deleted >= delete_rows || short_of_room {
-                delete_gone(conn, books, DELETE_ROWS_MAX)?;
-            }
-            Ok(Written { usages, done: work(conn, books)? })
+        let (delete_rows, short_of_room) = (self.config.delete_rows, self.room.is_short());
+        let result = self.healing(|queue| {
+            queue.transaction(|conn, books| {
+                let usages = frees.iter().map(|one| free(conn, books, one)).collect::<Result<_, _>>()?;
+                if books.gone - books.deleted >= delete_rows || short_of_room {
+                    delete_gone(conn, books, DELETE_ROWS_MAX)?;
+                }
+                Ok(Written { usages, done: work(conn, books)? })
+            })
         });
-        let result = result.map_err(|fault| QueueFault::from(&fault));
         if matches!(result, Err(QueueFault::DiskFull(_))) && !short_of_room {
             self.room.give_up(&self.conn);
         }

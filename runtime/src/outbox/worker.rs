@@ -74,6 +74,11 @@ impl Worker {
             QueueCommand::Append(append) => self.append(&append),
             QueueCommand::SaveDecision(decision) => self.save_decision(&decision),
             QueueCommand::Free(free) => self.put_off(free),
+            QueueCommand::Drop { through } => {
+                let result = self.queue.drop_through(&self.put_off, through);
+                let dropped = self.with_frees(result);
+                self.answer(QueueAnswer::Dropped(dropped));
+            }
             QueueCommand::Load(load) => {
                 let loaded = self.queue.load(self.put_off_through(), &load);
                 self.answer(QueueAnswer::Loaded(loaded));

@@ -35,5 +35,6 @@ pub(super) fn answer(key: &str, of: Term, seq: u64, outcome: Outcome, highest: O
 }
 
 pub(super) fn status(online: bool, connection: (u64, u64), ts_us: i64) -> Vec<u8> {
-    Status { online, connection, ts_us, queued: 1, queued_bytes: 1, oldest_us: Some(ts_us), dropped: 0 }.encode()
+    Status { online, connection, ts_us, queued: 1, queued_bytes: 1, oldest_us: Some(ts_us), dropped: 0, damaged: 0 }
+        .encode()
 }

@@ -45,6 +45,11 @@ impl World {
             Fault::DiskBroken(index, for_us) => self.disk_fails(index, QueueFault::Io("simulated".to_owned()), for_us),
             Fault::DiskWhole(index) => self.edges[index].port().set_trouble(None),
             Fault::CopyDisk(index) => self.edges[index].port().copy(),
+            Fault::DamageDisk(index, part) => {
+                let struck = self.edges[index].port().damage(part);
+                self.ledger.struck(index, &struck);
+                self.coverage.add("reading damaged", struck.len() as u64);
+            }
             Fault::RestoreDisk(index) => self.exchange_disk(index, true)?,
             Fault::LoseDisk(index) => self.exchange_disk(index, false)?,
             Fault::StoreDown(for_us) => self.store_fails(StoreFault::Transient("simulated".to_owned()), for_us),

@@ -47,11 +47,13 @@ pub enum Bug {
     TermsStartAgain,
     /// The store takes commits of an ingester that leads no more.
     NoFence,
+    /// The agent does not look at the seals of its readings: what damage changed is sent.
+    SealsIgnored,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AcknowledgeBeforeWrite,
         Self::ForgetOnPuback,
         Self::NoResend,
@@ -65,6 +67,7 @@ impl Bug {
         Self::LateReadingsSteer,
         Self::TermsStartAgain,
         Self::NoFence,
+        Self::SealsIgnored,
     ];
 }
 
@@ -85,6 +88,12 @@ impl Saboteur {
 
     fn plants(&self, bug: Bug) -> bool {
         self.bug == Some(bug)
+    }
+
+    /// Whether an agent's queue hands out what damage has left.
+    #[must_use]
+    pub fn ignores_seals(&self) -> bool {
+        self.plants(Bug::SealsIgnored)
     }
 
     /// The entropy of an agent's start: `fresh`, unless it is to be the same each time, and its stream with it.

@@ -8,6 +8,7 @@
 //!   then the commit happened and nobody was told.
 //! - [`SimDisk::crash`]: what was not synced is gone. Then `open` again.
 //! - [`SimDisk::lose`]: the disk is replaced by an empty one. Then `open` again.
+//! - [`SimDisk::damage`]: readings become unreadable. The queue finds out when it is to load them.
 //! - [`SimDisk::copy`], [`SimDisk::restore`]: an old copy of the (durable) file comes back. Then `open` again.
 //!
 //! The real queue may answer a `Free` up to a second later than the commands after it: a simulator is free to hold such an
@@ -21,7 +22,7 @@ use fogline_protocol::queue::{
     QueueUsage, Rows, Run, SavedDecision, Segment, SourcePosition,
 };
 use fogline_protocol::time::Wall;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A full queue that drops new readings takes some again once this part of it is free.
@@ -37,6 +38,10 @@ pub struct SimDisk {
     durable: File,
     /// Executed on `seen` and not yet on `durable`, with the time of execution.
     unsynced: Vec<(QueueCommand, Wall)>,
+    /// Readings that cannot be read any more, and of which nobody knows that yet.
+    unreadable: BTreeSet<Seq>,
+    /// It does not look, and hands out what damage has left.
+    careless: bool,
 }
 
 /// What was durable when [`SimDisk::copy`] took it.
@@ -47,7 +52,14 @@ impl SimDisk {
     /// An empty disk: the queue is made by the first opening.
     #[must_use]
     pub fn new(limits: QueueLimits) -> Self {
-        Self { limits, seen: File::default(), durable: File::default(), unsynced: Vec::new() }
+        Self {
+            limits,
+            seen: File::default(),
+            durable: File::default(),
+            unsynced: Vec::new(),
+            unreadable: BTreeSet::new(),
+            careless: false,
+        }
     }
 
     /// Opens the queue, as a start of the agent does, with what is durable. What was not synced is gone.
@@ -64,13 +76,65 @@ impl SimDisk {
         self.limits = limits;
     }
 
+    /// These readings cannot be read from now on, those of them that are durable. The queue finds out when it is to load them: then they are gaps, durably.
+    pub fn damage(&mut self, numbers: impl IntoIterator<Item = Seq>) {
+        let there = |seq: &Seq| self.seen.readings.contains_key(seq) && self.durable.readings.contains_key(seq);
+        let numbers: Vec<Seq> = numbers.into_iter().filter(there).collect();
+        self.unreadable.extend(numbers);
+    }
+
+    /// A queue without seals: it does not find damage, and changed readings are loaded like others.
+    pub const fn set_careless(&mut self, careless: bool) {
+        self.careless = careless;
+    }
+
+    /// Makes gaps of the readings from the first that `load` asks for to the first that can be read; says which.
+    pub fn find_damage(&mut self, load: &Load, now: Wall) -> RangeSet {
+        let mut lost = RangeSet::new();
+        if self.careless || load.max_rows == 0 || load.from > load.until {
+            return lost;
+        }
+        for seq in self.seen.readings.range(load.from..=load.until).map(|(seq, _)| *seq) {
+            if !self.unreadable.contains(&seq) {
+                break;
+            }
+            lost.insert(Range::new(seq, seq));
+        }
+        for seq in lost.iter().flat_map(|range| range.first..=range.last) {
+            self.unreadable.remove(&seq);
+            self.seen.lose(seq, now);
+            self.durable.lose(seq, now);
+        }
+        lost
+    }
+
     /// Executes a command at `now`, by the agent's clock.
     pub fn execute(&mut self, command: QueueCommand, now: Wall) -> QueueAnswer {
-        let answer = self.seen.execute(&command, &self.limits, now);
-        if !matches!(command, QueueCommand::Load(_)) {
-            self.unsynced.push((command, now));
+        if let QueueCommand::Load(mut load) = command {
+            self.find_damage(&load, now);
+            if self.careless {
+                let run = self.seen.load(&Load { max_rows: load.max_rows.min(1), ..load });
+                return QueueAnswer::Loaded(Ok(run.map(|run| self.changed(run))));
+            }
+            // A run ends before the next reading that cannot be read.
+            let next = self.unreadable.range(load.from..).find(|seq| self.seen.readings.contains_key(seq));
+            load.until = next.map_or(load.until, |next| load.until.min(next - 1));
+            return QueueAnswer::Loaded(Ok(self.seen.load(&load)));
         }
+        let answer = self.seen.execute(&command, &self.limits, now);
+        self.unsynced.push((command, now));
         answer
+    }
+
+    /// A run of one reading as damage has left it: its time ends with another digit.
+    fn changed(&self, mut run: Run) -> Run {
+        let end = run.json.iter().position(|byte| *byte == b',');
+        if let Some(digit) =
+            end.filter(|_| self.unreadable.contains(&run.first)).and_then(|end| run.json.get_mut(end - 1))
+        {
+            *digit ^= 1;
+        }
+        run
     }
 
     /// Makes all that was executed durable.
@@ -103,6 +167,7 @@ impl SimDisk {
     /// The file becomes what it was when `copy` was taken.
     pub fn restore(&mut self, copy: &DiskCopy) {
         self.unsynced.clear();
+        self.unreadable.clear();
         self.durable = copy.0.clone();
         self.seen = copy.0.clone();
     }
@@ -111,6 +176,13 @@ impl SimDisk {
     #[must_use]
     pub fn usage(&self) -> QueueUsage {
         self.seen.usage()
+    }
+
+    /// All readings one by one, whether the queue could read them or not.
+    #[must_use]
+    pub fn runs(&self) -> Vec<Run> {
+        let run = |(seq, row): (&Seq, &Row)| Run { first: *seq, json: row.json.to_vec(), times: vec![row.time] };
+        self.seen.readings.iter().map(run).collect()
     }
 
     /// The numbers of the readings in the queue, as the running agent sees it.
@@ -136,6 +208,8 @@ struct File {
     opening: u64,
     next: Seq,
     dropped: u64,
+    damaged: u64,
+    damaged_at: Option<Wall>,
     bytes: u64,
     readings: BTreeMap<Seq, Row>,
     segments: Vec<Segment>,
@@ -151,6 +225,8 @@ impl Default for File {
             opening: 0,
             next: 1,
             dropped: 0,
+            damaged: 0,
+            damaged_at: None,
             bytes: 0,
             readings: BTreeMap::new(),
             segments: Vec::new(),
@@ -190,6 +266,8 @@ impl File {
             bytes: self.bytes,
             oldest: self.readings.values().next().map(|row| row.time),
             dropped: self.dropped,
+            damaged: self.damaged,
+            damaged_at: self.damaged_at,
         }
     }
 
@@ -198,6 +276,7 @@ impl File {
             QueueCommand::Append(append) => QueueAnswer::Appended(self.append(append, limits, now)),
             QueueCommand::Load(load) => QueueAnswer::Loaded(Ok(self.load(load))),
             QueueCommand::Free(free) => QueueAnswer::Freed(Ok((free.clone(), self.free(free)))),
+            QueueCommand::Drop { through } => QueueAnswer::Dropped(Ok(self.drop_through(*through))),
             QueueCommand::SaveDecision(saved) => {
                 self.decisions.insert(saved.decision.key.clone(), saved.clone());
                 QueueAnswer::DecisionSaved(Ok(saved.decision.key.clone()))
@@ -231,6 +310,17 @@ impl File {
         }
         let dropped = self.record(&dropped);
         Ok(Appended { range: Range::new(first, self.next - 1), dropped, usage: self.usage() })
+    }
+
+    /// A person drops what is there up to `through`.
+    fn drop_through(&mut self, through: Seq) -> Appended {
+        let mut dropped = RangeSet::new();
+        while let Some(entry) = self.readings.first_entry().filter(|entry| *entry.key() <= through) {
+            dropped.insert(Range::new(*entry.key(), *entry.key()));
+            self.bytes -= entry.remove().json.len() as u64;
+        }
+        let dropped = self.record(&dropped);
+        Appended { range: Range::new(self.next, self.next - 1), dropped, usage: self.usage() }
     }
 
     fn begin_segment(&mut self, stream: StreamId, clock: u16) {
@@ -344,6 +434,15 @@ impl File {
         let needed = row.into_iter().chain(self.gaps.keys().next()).min().copied().unwrap_or(self.next);
         let keep = self.segments.iter().rposition(|segment| segment.first <= needed).unwrap_or(0);
         self.segments.drain(..keep);
+    }
+
+    /// Damage took a reading.
+    fn lose(&mut self, seq: Seq, now: Wall) {
+        let Some(row) = self.readings.remove(&seq) else { return };
+        self.bytes -= row.json.len() as u64;
+        self.damaged += 1;
+        self.damaged_at = Some(now);
+        self.add_gap(Range::new(seq, seq));
     }
 
     fn load(&self, load: &Load) -> Option<Run> {

@@ -26,6 +26,8 @@ pub enum Fault {
     DiskBroken(usize, u64),
     /// The end of both.
     DiskWhole(usize),
+    /// One in so many readings in the queue of this agent cannot be read any more.
+    DamageDisk(usize, u64),
     /// Somebody copies the queue of this agent.
     CopyDisk(usize),
     /// The agent stops, its queue is replaced by the copy, and it starts again.
@@ -68,6 +70,7 @@ impl Fault {
             Self::DiskFull(..) => "fault: disk full",
             Self::DiskBroken(..) => "fault: disk broken",
             Self::DiskWhole(_) => "end: disk full or broken",
+            Self::DamageDisk(..) => "fault: disk damaged",
             Self::CopyDisk(_) => "fault: disk copied",
             Self::RestoreDisk(_) => "fault: old copy restored",
             Self::LoseDisk(_) => "fault: disk lost",
@@ -93,6 +96,7 @@ pub(super) fn schedule(agents: usize, sites: usize, store: StoreKind, faulty_us:
     draw.clocks();
     draw.store(store);
     draw.sites();
+    draw.damage();
     draw.faults
 }
 
@@ -150,6 +154,10 @@ impl Draw<'_> {
             self.faults.push((copied_us, Fault::CopyDisk(agent)));
             self.faults.push((restored_us, Fault::RestoreDisk(agent)));
         }
+    }
+
+    fn damage(&mut self) {
+        self.some(30, 3, |draw| Fault::DamageDisk(draw.agent(), *pick(draw.rng, &[1, 3, 20])));
     }
 
     fn clocks(&mut self) {

@@ -35,7 +35,7 @@ pub struct StreamBook {
     pub rows: BTreeMap<Seq, Row>,
     /// Rows that went with a disk.
     pub perished: RangeSet,
-    /// Rows that a full queue dropped.
+    /// Rows that a full queue dropped, or that damage struck.
     pub dropped: RangeSet,
     /// What was published.
     pub sent: RangeSet,
@@ -175,6 +175,24 @@ impl Ledger {
             self.stream(agent, stream).dropped.insert(Range::new(seq, seq));
         }
         Ok(())
+    }
+
+    /// Damage strikes these readings: they may rightly become gaps.
+    pub fn struck(&mut self, agent: usize, numbers: &[Seq]) {
+        for seq in numbers {
+            if let Some(stream) = self.disks[agent].held.get(seq).copied() {
+                self.stream(agent, stream).dropped.insert(Range::new(*seq, *seq));
+            }
+        }
+    }
+
+    /// The disk found damaged readings, and keeps gaps in their place.
+    pub fn damaged(&mut self, agent: usize, lost: &RangeSet) {
+        for seq in lost.iter().flat_map(|range| range.first..=range.last) {
+            if let Some(stream) = self.disks[agent].held.remove(&seq) {
+                self.disks[agent].gaps.insert(seq, stream);
+            }
+        }
     }
 
     /// Rows and gaps left the disk, because they were acknowledged.

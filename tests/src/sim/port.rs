@@ -4,7 +4,8 @@ use super::agenda::{Agenda, Event};
 use super::checks::{Check, Violation};
 use super::disk::{DiskCopy, SimDisk};
 use super::ledger::Ledger;
-use fogline_protocol::queue::{Appended, Load, QueueAnswer, QueueCommand, QueueFault, QueueLimits, QueueState, Run};
+use fogline_protocol::ids::Seq;
+use fogline_protocol::queue::{Appended, QueueAnswer, QueueCommand, QueueFault, QueueLimits, QueueState, Run};
 use fogline_protocol::rng::Rng;
 use fogline_protocol::time::Wall;
 use std::collections::VecDeque;
@@ -49,25 +50,9 @@ impl Port {
     }
 
     /// Opens the queue.
-    ///
-    /// # Errors
-    /// It cannot read back what it holds.
-    pub fn open(&mut self) -> Result<Opened, Violation> {
+    pub fn open(&mut self) -> Opened {
         let state = self.disk.open();
-        let mut rows = Vec::new();
-        let mut from = 1;
-        while from < state.next {
-            let load = Load { from, until: state.next - 1, max_bytes: 0, max_rows: 1 };
-            match self.disk.execute(QueueCommand::Load(load), Wall::MIN) {
-                QueueAnswer::Loaded(Ok(Some(run))) => {
-                    from = run.first + 1;
-                    rows.push(run);
-                }
-                QueueAnswer::Loaded(Ok(None)) => break,
-                other => return Err(Violation::new(format!("a disk that was opened does not read: {other:?}"))),
-            }
-        }
-        Ok((state, rows, std::mem::take(&mut self.exchanged)))
+        (state, self.disk.runs(), std::mem::take(&mut self.exchanged))
     }
 
     /// Takes a command. The answers come in the order of the commands, but for those of frees, which may come later.
@@ -125,6 +110,9 @@ impl Port {
         while let Some(command) = self.commands.pop_front() {
             let refusal = self.trouble.as_ref().and_then(|fault| refuse(&command, fault));
             let refused = refusal.is_some();
+            if let (QueueCommand::Load(load), false) = (&command, refused) {
+                desk.ledger.damaged(desk.agent, &self.disk.find_damage(load, desk.wall));
+            }
             let answer = refusal.unwrap_or_else(|| self.disk.execute(command.clone(), desk.wall));
             if matches!(command, QueueCommand::Free(_)) && !refused {
                 self.put_off.push(answer);
@@ -155,6 +143,18 @@ impl Port {
     /// The disk answers with `trouble` from now on, or works again.
     pub fn set_trouble(&mut self, trouble: Option<QueueFault>) {
         self.trouble = trouble;
+    }
+
+    /// Some of the readings on the disk, one in `part`, become unreadable: their numbers.
+    pub fn damage(&mut self, part: u64) -> Vec<Seq> {
+        let numbers: Vec<Seq> = self.disk.numbers().filter(|_| self.rng.below(part) == 0).collect();
+        self.disk.damage(numbers.iter().copied());
+        numbers
+    }
+
+    /// The disk does not look for damage.
+    pub const fn set_careless(&mut self, careless: bool) {
+        self.disk.set_careless(careless);
     }
 
     /// Somebody copies the disk.
@@ -201,6 +201,7 @@ fn refuse(command: &QueueCommand, fault: &QueueFault) -> Option<QueueAnswer> {
         QueueCommand::Append(_) => Some(QueueAnswer::Appended(Err(fault))),
         QueueCommand::Load(_) => (!full).then_some(QueueAnswer::Loaded(Err(fault))),
         QueueCommand::Free(_) => Some(QueueAnswer::Freed(Err(fault))),
+        QueueCommand::Drop { .. } => Some(QueueAnswer::Dropped(Err(fault))),
         QueueCommand::SaveDecision(_) => Some(QueueAnswer::DecisionSaved(Err(fault))),
     }
 }
@@ -215,9 +216,11 @@ pub fn describe(answer: &QueueAnswer) -> String {
         QueueAnswer::Loaded(Ok(run)) => format!("loaded {:?}", run.as_ref().map(Run::range)),
         QueueAnswer::Freed(Ok((free, _))) => format!("freed {free:?}"),
         QueueAnswer::DecisionSaved(Ok(key)) => format!("saved {key}"),
+        QueueAnswer::Dropped(Ok(Appended { dropped, .. })) => format!("dropped {dropped:?} by hand"),
         QueueAnswer::Appended(Err(fault))
         | QueueAnswer::Loaded(Err(fault))
         | QueueAnswer::Freed(Err(fault))
+        | QueueAnswer::Dropped(Err(fault))
         | QueueAnswer::DecisionSaved(Err(fault)) => fault.to_string(),
     }
 }
@@ -230,6 +233,7 @@ pub const fn is_fault(answer: &QueueAnswer) -> bool {
         QueueAnswer::Appended(Err(_))
             | QueueAnswer::Loaded(Err(_))
             | QueueAnswer::Freed(Err(_))
+            | QueueAnswer::Dropped(Err(_))
             | QueueAnswer::DecisionSaved(Err(_))
     )
 }

@@ -102,6 +102,7 @@ fn statuses(second: i64) -> Vec<AgentStatus> {
         queued_bytes: u64::from(QUEUED) * 105,
         oldest_us: Some(lag_us.us()),
         dropped: u64::from(second >= 60),
+        damaged: 0,
     };
     let agents = LANES.map(|(name, _)| lane(name)).into_iter().chain(HOUSES.map(|(name, _)| house(name)));
     agents.map(|agent| AgentStatus { agent, status: status.clone(), heard }).collect()

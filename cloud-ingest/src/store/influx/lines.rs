@@ -217,6 +217,7 @@ mod tests {
             queued_bytes: 500,
             oldest_us: Some(1_000_000),
             dropped: 6,
+            damaged: 0,
         };
         let heard = AgentStatus { agent: agent("north", "r1"), status: status_of, heard: Wall::from_us(EPOCH_US) };
         insta::assert_snapshot!(text(|out| status(out, &heard)), @"fogline_agent,agent=r1,region=north queued=4i,queued_bytes=500i,oldest_age_s=2.5,dropped=6i,online=1i 1700000000000000000");

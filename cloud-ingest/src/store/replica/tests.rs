@@ -113,6 +113,7 @@ impl Leader {
             queued_bytes: 9,
             oldest_us: (n % 3 == 0).then_some(7),
             dropped: n / 2,
+            damaged: 0,
         };
         AgentStatus { agent, status, heard: Wall::from_us(EPOCH_US + 1) }
     }

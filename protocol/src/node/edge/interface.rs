@@ -1,7 +1,7 @@
 //! What an edge node is told at its start, what it hears, and what it asks for.
 
 use crate::failover::{FailoverConfig, Move};
-use crate::ids::AgentId;
+use crate::ids::{AgentId, Seq};
 use crate::node::Publish;
 use crate::queue::{QueueAnswer, QueueCommand, QueueLimits, SourcePosition};
 use crate::reading::Readings;
@@ -42,6 +42,12 @@ pub enum EdgeInput {
     },
     /// The queue answered.
     Queue(QueueAnswer),
+    /// A person wants the readings up to this number dropped for good. The queue answers
+    /// [`QueueAnswer::Dropped`].
+    Drop {
+        /// The last of them.
+        through: Seq,
+    },
     /// The broker has accepted the connection and the subscription.
     Connected {
         /// The broker's place in the list, from 0.

@@ -1,0 +1,13 @@
+-- From layout 1, which had no seals, to layout 2. No row is rewritten, however many there are.
+ALTER TABLE readings ADD COLUMN seal BLOB;
+ALTER TABLE segment ADD COLUMN seal INTEGER;
+ALTER TABLE gap ADD COLUMN seal INTEGER;
+CREATE TABLE told (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, seal INTEGER) STRICT;
+ALTER TABLE owner ADD COLUMN seal INTEGER;
+ALTER TABLE position ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE position ADD COLUMN seal INTEGER;
+ALTER TABLE decision ADD COLUMN seal INTEGER;
+ALTER TABLE counters ADD COLUMN damaged INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE counters ADD COLUMN damaged_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE counters ADD COLUMN seal INTEGER;
+PRAGMA user_version = 2;
