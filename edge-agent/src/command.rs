@@ -1,6 +1,7 @@
 //! The agent's command line, for its own program and for the all-in-one one.
 
 use crate::program;
+use crate::queue::{self, QueueCommand};
 use crate::settings::{AgentArgs, AgentConfig, QueueFiles};
 use crate::status;
 use clap::{Args, Subcommand};
@@ -20,6 +21,7 @@ Examples:
   tail -F readings.jsonl | fogline-agent run --name roof --source stdin
   fogline-agent run --source csv --file w.csv --kind weather --time-column when --time-unit s --value-columns t=air_c
   fogline-agent status --name lane-1
+  fogline-agent queue ls --name lane-1
 
 Every flag of run may be given in the environment (FOGLINE_AGENT_RATE=5) or in a TOML file (rate = 5) too. Flags go before
 the environment, the environment before the file.
@@ -45,6 +47,9 @@ pub enum AgentCommand {
     /// Show the queue of a running or stopped agent
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
+    /// Look into the queue of a running or stopped agent, and change it
+    #[command(subcommand, after_help = queue::EXAMPLES)]
+    Queue(QueueCommand),
     /// Check the settings, and print those in effect as a TOML file
     #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(Box<AgentArgs>),
@@ -76,10 +81,19 @@ pub async fn execute(command: AgentCommand) -> ExitCode {
             Ok(data_dir) => show(&data_dir, args.json),
             Err(error) => return refused(&error),
         },
+        // It blocks, and nothing else goes on here.
+        AgentCommand::Queue(command) => match tokio::task::spawn_blocking(|| queue::execute(command)).await {
+            Ok(Ok(status)) => return status,
+            Ok(Err(error)) => Err(error),
+            Err(error) => Err(error.into()),
+        },
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            if let Some(error) = error.downcast_ref::<SettingsError>() {
+                return refused(error);
+            }
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
@@ -104,7 +118,8 @@ fn show(data_dir: &std::path::Path, json: bool) -> anyhow::Result<()> {
     print(&text)
 }
 
-fn print(text: &str) -> anyhow::Result<()> {
+/// Prints to standard output.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     Ok(stdout.flush()?)

@@ -3,7 +3,7 @@
 //!
 //! A tour: [`settings`] say what an agent is to do; [`source`] where its readings come from; [`program::run`] puts queue,
 //! MQTT link, source and the edge machine of `fogline-protocol` together; [`status`] is what an agent tells of itself;
-//! [`command`] is the command line.
+//! [`queue`] looks into its queue; [`command`] is the command line.
 //!
 //! An agent takes three kinds of steps, and each waits for the one before: a source hands over readings, the queue commits
 //! them (with the source's position, in the same transaction), and only then the source goes on. What is committed is sent
@@ -14,8 +14,10 @@ mod durations;
 mod gate;
 mod journal;
 pub mod latency;
+mod orders;
 pub mod program;
 mod pump;
+pub mod queue;
 pub mod settings;
 mod shell;
 pub mod source;

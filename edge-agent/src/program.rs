@@ -4,6 +4,7 @@ pub use crate::shell::AgentSnapshot;
 
 use crate::journal::Journal;
 use crate::latency::Latencies;
+use crate::orders::Orders;
 use crate::pump::Pump;
 use crate::settings::{AgentConfig, SourceConfig};
 use crate::shell::{AgentShell, Ending, Tickets};
@@ -98,6 +99,7 @@ pub async fn run(
         tickets: Tickets::default(),
         until: config.until,
         questions,
+        orders: Orders::default(),
         snapshots,
         acknowledged_before,
         started,

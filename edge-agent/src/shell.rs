@@ -2,6 +2,7 @@
 
 use crate::journal::Journal;
 use crate::latency::Latencies;
+use crate::orders::Orders;
 use crate::pump::{Delivery, Pump};
 use crate::settings::Until;
 use crate::source::SourceError;
@@ -14,7 +15,7 @@ use fogline_runtime::link::{LinkEvent, LinkEvents, LinkHandle, Publish};
 use fogline_runtime::outbox::OutboxHandle;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 /// How often a snapshot is shown to the outside, when something changed.
@@ -71,6 +72,7 @@ pub(crate) struct AgentShell {
     pub(crate) tickets: Tickets,
     pub(crate) until: Until,
     pub(crate) questions: mpsc::Receiver<Question>,
+    pub(crate) orders: Orders,
     pub(crate) snapshots: watch::Sender<AgentSnapshot>,
     pub(crate) acknowledged_before: u64,
     pub(crate) started: Instant,
@@ -119,6 +121,7 @@ impl Shell<EdgeNode> for AgentShell {
                 self.journal.moves(self.brokers.get(to.broker).map_or("", String::as_str), to.reason);
                 self.link.use_broker(to.broker);
             }
+            EdgeEffect::Accepted { ticket } if self.orders.accepted(ticket) => {}
             EdgeEffect::Accepted { ticket } => {
                 if let (Some(weight), Some(pump)) = (self.tickets.accept(ticket), &self.pump) {
                     pump.accepted(weight);
@@ -135,14 +138,24 @@ impl Shell<EdgeNode> for AgentShell {
             tokio::select! {
                 biased;
                 answer = self.answers.recv() => match answer {
-                    Some(answer) => return Some(EdgeInput::Queue(answer)),
+                    Some(answer) => {
+                        self.orders.answered(&answer);
+                        return Some(EdgeInput::Queue(answer));
+                    }
                     None => self.ending = Some(Ending::Queue),
                 },
                 event = self.events.recv() => match event {
                     Some(event) => return Some(self.heard(event)),
                     None => self.ending = Some(Ending::Link),
                 },
-                Some(question) = self.questions.recv() => self.answer(question, node),
+                Some(question) = self.questions.recv() => match question {
+                    Question::Status(asker) => self.answer(asker, node),
+                    Question::Order(order, asker) => {
+                        if let Some(input) = self.orders.take(order, asker, node) {
+                            return Some(input);
+                        }
+                    }
+                },
                 delivery = next_delivery(self.pump.as_mut()), if takes => {
                     if let Some(input) = self.delivered(delivery) {
                         return Some(input);
@@ -227,11 +240,11 @@ impl AgentShell {
         }
     }
 
-    fn answer(&self, question: Question, node: &EdgeNode) {
+    fn answer(&self, asker: oneshot::Sender<StatusReport>, node: &EdgeNode) {
         let latency = LatencyReport::new(&self.latencies);
         let report = StatusReport::live(self.agent.clone(), &self.brokers, self.snapshot(node), latency);
         // Whoever asked may have gone.
-        question.send(report).ok();
+        asker.send(report).ok();
     }
 
     pub(crate) fn show(&mut self, node: &EdgeNode) {

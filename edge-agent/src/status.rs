@@ -5,7 +5,7 @@ mod report;
 mod socket;
 
 pub use report::{BrokerReport, LatencyReport, LiveReport, QueueReport, SourceReport, SourceState, StatusReport};
-pub(crate) use socket::{Question, serve};
+pub(crate) use socket::{Order, OrderReport, Question, give_order, serve};
 
 use anyhow::Context;
 use fogline_protocol::time::Wall;

@@ -2,6 +2,7 @@
 
 use super::report::StatusReport;
 use anyhow::{Context, bail};
+use fogline_protocol::ids::Seq;
 use serde::{Deserialize, Serialize};
 use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -16,15 +17,51 @@ use tokio::task::JoinHandle;
 
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The longest question, in bytes.
-const QUESTION_BYTES_MAX: u64 = 4096;
+/// The longest question, in bytes: readings that `queue replay` hands over, of at most 8 KiB each.
+const QUESTION_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// The longest answer, in bytes: all times of an hour to a thousandth, and all gaps that a queue keeps.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// The most who ask at the same time.
 const ASKERS_MAX: usize = 8;
 
-/// Somebody who wants to know the status.
-pub(crate) type Question = oneshot::Sender<StatusReport>;
+/// Somebody who wants to know something, or wants something done.
+#[derive(Debug)]
+pub(crate) enum Question {
+    /// The status.
+    Status(oneshot::Sender<StatusReport>),
+    /// What the agent alone may do to its queue.
+    Order(Order, oneshot::Sender<OrderReport>),
+}
+
+/// What an agent is asked to do to its queue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "lowercase")]
+pub(crate) enum Order {
+    /// Append readings as new ones.
+    Append {
+        /// Each as it would travel.
+        readings: Vec<serde_json::Value>,
+    },
+    /// Drop readings for good.
+    Purge {
+        /// The last of them.
+        through: Seq,
+    },
+}
+
+/// What became of an order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OrderReport {
+    /// How many readings it was done to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) done: Option<u64>,
+    /// Why it was not done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    /// There was no room; there may be later.
+    #[serde(default)]
+    pub(crate) busy: bool,
+}
 
 /// A question, as it is written.
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,27 +114,46 @@ async fn answer(mut stream: UnixStream, questions: mpsc::Sender<Question>) -> an
     let (near, mut far) = stream.split();
     let mut line = Vec::new();
     tokio::io::BufReader::new(near.take(QUESTION_BYTES_MAX)).read_until(b'\n', &mut line).await?;
-    let mut text = match serde_json::from_slice::<Written>(&line) {
-        Ok(written) if written.request == "status" => {
-            let (question, report) = oneshot::channel();
-            questions.send(question).await?;
+    let order = serde_json::from_slice::<Order>(&line);
+    let mut text = match (serde_json::from_slice::<Written>(&line), order) {
+        (Ok(written), _) if written.request == "status" => {
+            let (asker, report) = oneshot::channel();
+            questions.send(Question::Status(asker)).await?;
             serde_json::to_vec(&report.await?)?
         }
-        Ok(_) | Err(_) => serde_json::to_vec(&Refusal { error: "ask {\"request\":\"status\"}".to_owned() })?,
+        (_, Ok(order)) => {
+            let (asker, report) = oneshot::channel();
+            questions.send(Question::Order(order, asker)).await?;
+            serde_json::to_vec(&report.await?)?
+        }
+        (_, Err(_)) => serde_json::to_vec(&Refusal { error: "ask {\"request\":\"status\"}".to_owned() })?,
     };
     text.push(b'\n');
     far.write_all(&text).await?;
     Ok(far.shutdown().await?)
 }
 
-/// Asks the agent behind the socket. Blocks, at most some seconds.
-pub(super) fn ask(path: &Path) -> anyhow::Result<StatusReport> {
+/// Has the agent behind the socket do something. Blocks, at most some seconds.
+pub(crate) fn give_order(path: &Path, order: &Order) -> anyhow::Result<OrderReport> {
+    let mut question = serde_json::to_vec(order)?;
+    question.push(b'\n');
+    Ok(serde_json::from_str(&exchange(path, &question)?)?)
+}
+
+/// One line there, one line back.
+fn exchange(path: &Path, question: &[u8]) -> anyhow::Result<String> {
     let mut stream = std::os::unix::net::UnixStream::connect(path)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(b"{\"request\":\"status\"}\n")?;
+    stream.write_all(question)?;
     let mut line = String::new();
     BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut line)?;
+    Ok(line)
+}
+
+/// Asks the agent behind the socket. Blocks, at most some seconds.
+pub(super) fn ask(path: &Path) -> anyhow::Result<StatusReport> {
+    let line = exchange(path, b"{\"request\":\"status\"}\n")?;
     match serde_json::from_str(&line) {
         Ok(report) => Ok(report),
         Err(error) => match serde_json::from_str::<Refusal>(&line) {
