@@ -43,5 +43,7 @@ pub use config::{BrokerConfig, INGEST_FILTER};
 pub use error::{BrokerError, ConfigErrors, Failure};
 pub use listeners::Scheme;
 pub use logging::{LogArgs, LogError};
+#[cfg(feature = "fuzz")]
+pub use packet::fuzz::packets as fuzz_packets;
 pub use settings::{BrokerArgs, Listen, Settings};
 pub use user_command::{AddArgs, BrokerCommand, UserCommand, UsersArg};

@@ -2,7 +2,10 @@
 
 mod broken;
 mod craft;
+mod desk;
 mod forged;
+
+pub use desk::{Desk, Good, Mood};
 
 use fogline_protocol::ids::{AgentId, Name};
 use fogline_protocol::rng::Rng;

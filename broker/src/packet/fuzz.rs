@@ -1,22 +1,14 @@
 //! Any bytes at all, through all that reads and writes packets: nothing panics, and what was read is written and read again the same.
 //!
-//! [`packets`] is the entry that a fuzzer would call; here it is driven by streams with mistakes in them.
+//! [`packets`] is the entry that a fuzzer calls (`fuzz/fuzz_targets/packets.rs`); its tests drive it with the fuzzer's corpus, and with
+//! streams with mistakes in them.
 
-#[path = "../../tests/wire/mistakes.rs"]
-mod mistakes;
-#[path = "../../tests/wire/packet.rs"]
-#[allow(dead_code, reason = "the tests of the gate use the rest")]
-mod packet;
-#[path = "../../tests/wire/random.rs"]
-mod random;
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a finding is a panic")]
 
-use std::{
-    env,
-    time::{Duration, Instant},
-};
+#[cfg(test)]
+mod tests;
 
 use bytes::BytesMut;
-use random::{Random, seed};
 
 use super::*;
 use crate::{
@@ -36,7 +28,11 @@ const KINDS: [Kind; 6] =
     [Kind::Connect, Kind::Publish, Kind::PubAck, Kind::Subscribe, Kind::Unsubscribe, Kind::Disconnect];
 
 /// Cuts `bytes` into packets, reads each in both versions, and writes what can be written.
-fn packets(bytes: &[u8]) {
+#[cfg_attr(
+    not(feature = "fuzz"),
+    allow(unreachable_pub, reason = "a public function of the crate for the fuzzer only")
+)]
+pub fn packets(bytes: &[u8]) {
     let (mut rest, mut passed_over) = (bytes, 0);
     while passed_over < PASSED_OVER && !rest.is_empty() {
         let Ok(Some(frame)) = Frame::cut(rest, PACKET_BYTES) else {
@@ -131,25 +127,4 @@ fn filters(topic: &str, filter: &str) {
     if let Ok(Some((group, inner))) = topic::shared(filter) {
         assert!(!group.is_empty() && filter.ends_with(inner));
     }
-}
-
-/// Two seconds, or a minute with `FOGLINE_LONG_TESTS=1`.
-fn duration() -> Duration {
-    let long = env::var("FOGLINE_LONG_TESTS").is_ok_and(|long| long == "1");
-    Duration::from_secs(if long { 60 } else { 2 })
-}
-
-#[test]
-fn no_bytes_do_harm() {
-    let (seed, started) = (seed(), Instant::now());
-    let mut streams = 0;
-    while started.elapsed() < duration() {
-        let bytes = mistakes::stream(&mut Random::new(seed, streams));
-        if let Err(panic) = std::panic::catch_unwind(|| packets(&bytes)) {
-            println!("FOGLINE_HOSTILE_SEED={seed}, stream {streams}: {bytes:02x?}");
-            std::panic::resume_unwind(panic);
-        }
-        streams += 1;
-    }
-    println!("FOGLINE_HOSTILE_SEED={seed}, {streams} streams");
 }

@@ -7,8 +7,8 @@
 mod ack;
 mod connect;
 mod frame;
-#[cfg(test)]
-mod fuzz;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod properties;
 mod publish;
 mod reader;

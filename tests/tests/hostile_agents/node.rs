@@ -1,11 +1,10 @@
 //! The node alone: hundreds of thousands of messages, and what it keeps is counted.
 
-use crate::desk::{Desk, Good, Mood};
 use fogline_protocol::delivery::STREAMS_MAX;
 use fogline_protocol::ids::{Name, StreamId, Term};
 use fogline_protocol::topic::{Topic, Up};
 use fogline_protocol::wire::{BatchHeader, Hello, Message as _, OpenStream};
-use fogline_tests::hostile::{Attacker, Expected, Fate, id, topic};
+use fogline_tests::hostile::{Attacker, Desk, Expected, Fate, Good, Mood, id, topic};
 use fogline_tests::real::resident_bytes;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

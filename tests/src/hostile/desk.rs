@@ -1,54 +1,70 @@
-//! A cloud node with a store that does what the test wants.
+//! A cloud node with a store that does what the test wants, and an agent that behaves.
 
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test says what went wrong by panicking")]
+
+use super::{Counts, id};
+use fogline_protocol::delivery::ranges::RangeSet;
 use fogline_protocol::ids::{AgentId, Name, StreamId};
 use fogline_protocol::node::{CloudConfig, CloudEffect, CloudInput, CloudNode, Machine};
 use fogline_protocol::store::{Commit, CommitReport, Progress, Recovered, StoreAnswer, StoreCommand, StoreFault};
 use fogline_protocol::time::{Monotonic, Now, Wall};
 use fogline_protocol::topic::{Topic, Up};
 use fogline_protocol::wire::{Ack, BatchHeader, Message as _};
-use fogline_tests::hostile::{Counts, id};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mood {
+pub enum Mood {
+    /// Does what it is asked for, at once.
     Works,
+    /// Does not answer.
     Hangs,
+    /// Answers that it could not.
     Fails,
 }
 
 /// The node, its store, and what it said.
-pub(crate) struct Desk {
-    pub(crate) node: CloudNode,
-    pub(crate) mood: Mood,
-    pub(crate) now: Now,
+#[derive(Debug)]
+pub struct Desk {
+    /// The node.
+    pub node: CloudNode,
+    /// How the store is.
+    pub mood: Mood,
+    /// The node's clocks.
+    pub now: Now,
     mono_us: u64,
     progress: BTreeMap<(AgentId, StreamId), Progress>,
     asked: VecDeque<StoreCommand>,
+    /// The points that it took: none may come twice.
+    points: BTreeMap<(AgentId, StreamId), RangeSet>,
     /// The newest acknowledgement of each stream: everything up to here.
-    pub(crate) through: BTreeMap<(AgentId, StreamId), u64>,
-    pub(crate) stored: u64,
+    pub through: BTreeMap<(AgentId, StreamId), u64>,
+    /// Readings that the store took.
+    pub stored: u64,
 }
 
 impl Desk {
-    pub(crate) fn new(memory_bytes: u64) -> Self {
+    /// A connected node with so much memory for readings, before an empty store that works.
+    #[must_use]
+    pub fn new(memory_bytes: u64) -> Self {
         let config = CloudConfig { memory_bytes, ..CloudConfig::new(Name::new("ingest-1").unwrap(), 1) };
         let now = Now { mono: Monotonic::from_us(1), wall: Wall::from_us(1_700_000_000_000_000) };
         let mut node = CloudNode::new(config, Recovered { term: 1, ..Recovered::default() }, now);
         node.handle(CloudInput::Connected { broker: 0 }, now);
         let (progress, through) = (BTreeMap::new(), BTreeMap::new());
-        Self { node, mood: Mood::Works, now, mono_us: 1, progress, asked: VecDeque::new(), through, stored: 0 }
+        let (asked, points) = (VecDeque::new(), BTreeMap::new());
+        Self { node, mood: Mood::Works, now, mono_us: 1, progress, asked, points, through, stored: 0 }
     }
 
     /// A message comes in, some time after the one before.
-    pub(crate) fn hear(&mut self, topic: String, payload: Vec<u8>) {
+    pub fn hear(&mut self, topic: String, payload: Vec<u8>) {
         self.pass(50);
         self.node.handle(CloudInput::Message { broker: 0, topic, payload: payload.into() }, self.now);
         self.work();
     }
 
     /// Time passes.
-    pub(crate) fn pass(&mut self, us: u64) {
+    pub fn pass(&mut self, us: u64) {
         let wall = Wall::from_us(self.now.wall.us() + i64::try_from(us).unwrap());
         self.mono_us += us;
         self.now = Now { mono: Monotonic::from_us(self.mono_us), wall };
@@ -59,7 +75,7 @@ impl Desk {
     }
 
     /// Time passes until nothing is on its way any more.
-    pub(crate) fn settle(&mut self) {
+    pub fn settle(&mut self) {
         for _ in 0..200 {
             self.work();
             self.pass(100_000);
@@ -68,7 +84,7 @@ impl Desk {
     }
 
     /// Does what the node asks for. What the store does may make it ask for more.
-    pub(crate) fn work(&mut self) {
+    pub fn work(&mut self) {
         loop {
             while let Some(effect) = self.node.poll_effect() {
                 match effect {
@@ -104,6 +120,13 @@ impl Desk {
 
     fn keep(&mut self, commit: &Commit) -> CommitReport {
         let stored = commit.points.iter().map(|points| points.iter().count() as u64).sum();
+        for points in &commit.points {
+            let known = self.points.entry((points.agent.clone(), points.stream)).or_default();
+            for range in &points.fresh {
+                assert_eq!(known.missing(*range), [*range], "TWICE: {} {}", points.agent, points.stream);
+                known.insert(*range);
+            }
+        }
         for change in &commit.progress {
             self.progress.insert((change.agent.clone(), change.stream), change.progress.clone());
         }
@@ -121,12 +144,14 @@ impl Desk {
     }
 
     /// Recalls and commits that the store has not answered.
-    pub(crate) fn asked(&self) -> usize {
+    #[must_use]
+    pub fn asked(&self) -> usize {
         self.asked.len()
     }
 
     /// Messages that were counted, taken and refused together.
-    pub(crate) fn counts(&self) -> Counts {
+    #[must_use]
+    pub fn counts(&self) -> Counts {
         let counters = self.node.snapshot().counters;
         let all = counters.taken.iter().chain(&counters.refused);
         all.map(|(word, count)| ((*word).to_owned(), *count)).collect()
@@ -134,21 +159,26 @@ impl Desk {
 }
 
 /// An agent that behaves: one stream, batches one after the other, and again what was not acknowledged.
-pub(crate) struct Good {
-    pub(crate) agent: AgentId,
-    pub(crate) stream: StreamId,
+#[derive(Debug)]
+pub struct Good {
+    /// Who it is.
+    pub agent: AgentId,
+    /// Its stream.
+    pub stream: StreamId,
     /// Batches said.
-    pub(crate) said: u64,
+    pub said: u64,
     next: u64,
 }
 
 impl Good {
-    pub(crate) fn new(name: &str) -> Self {
+    /// An agent with this name.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
         Self { agent: id(name), stream: StreamId::from_bits(0xfeed), said: 0, next: 1 }
     }
 
     /// Says the batch after the last acknowledged one.
-    pub(crate) fn speak(&mut self, desk: &mut Desk) {
+    pub fn speak(&mut self, desk: &mut Desk) {
         self.next = self.acknowledged(desk) + 1;
         let header = BatchHeader { stream: self.stream, floor: self.next, first: self.next, gaps: vec![], clock: 1 };
         let reading = r#"{"ts_us":1577145601420000,"sensor":"meter","kind":"power","fields":{"power_w":1}}"#;
@@ -157,7 +187,8 @@ impl Good {
     }
 
     /// All up to here is acknowledged.
-    pub(crate) fn acknowledged(&self, desk: &Desk) -> u64 {
+    #[must_use]
+    pub fn acknowledged(&self, desk: &Desk) -> u64 {
         desk.through.get(&(self.agent.clone(), self.stream)).copied().unwrap_or(0)
     }
 }
