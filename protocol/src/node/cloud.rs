@@ -273,6 +273,8 @@ impl CloudNode {
 
     fn commit_done(&mut self, committing: &Committing, report: CommitReport, now: Now) {
         let commit = &committing.commit;
+        let (readings, time) = committing.took(now.mono);
+        self.pending.took(readings, time);
         self.counters.commits += 1;
         self.counters.stored += report.stored;
         self.counters.dead += report.dead;
@@ -335,7 +337,7 @@ impl CloudNode {
         commit.folds = folds;
         self.counters.out_of_range += out_of_range;
         let commit = Arc::new(commit);
-        self.committing = Some(Committing::new(commit.clone(), held));
+        self.committing = Some(Committing::new(commit.clone(), held, now));
         self.effects.push_back(CloudEffect::Store(StoreCommand::Commit(commit)));
     }
 

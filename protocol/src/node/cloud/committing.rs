@@ -11,6 +11,10 @@ use std::time::Duration;
 
 /// The most readings of one commit: a write stays short, so that acknowledgements do.
 const COMMIT_READINGS_MAX: u64 = 20_000;
+/// The fewest that it is cut to for a slow store: some batches.
+const COMMIT_READINGS_MIN: u64 = 200;
+/// What a commit may take: while it is at the store nothing is acknowledged, and agents that hear nothing for 20 s send again.
+const COMMIT_LONGEST: Duration = Duration::from_secs(1);
 /// How long to wait before a commit that failed is asked for again: doubled from here...
 const RETRY_FIRST: Duration = Duration::from_millis(200);
 /// ...up to here.
@@ -23,6 +27,8 @@ pub(super) struct Pending {
     moved: BTreeSet<(AgentId, StreamId)>,
     /// Something is to be committed although no reading is.
     pub(super) hurry: bool,
+    /// The most readings of a commit, where the store is too slow for the usual.
+    most: Option<u64>,
 }
 
 impl Pending {
@@ -35,6 +41,18 @@ impl Pending {
         self.moved.insert((id.clone(), stream));
     }
 
+    /// A commit of so many readings took so long: the next ones follow the store.
+    pub(super) fn took(&mut self, readings: u64, time: Duration) {
+        let most = self.most.unwrap_or(COMMIT_READINGS_MAX);
+        if time > COMMIT_LONGEST {
+            let fitting = u128::from(readings) * COMMIT_LONGEST.as_micros() / time.as_micros().max(1);
+            let fitting = u64::try_from(fitting).unwrap_or(COMMIT_READINGS_MAX);
+            self.most = Some(fitting.clamp(COMMIT_READINGS_MIN, most));
+        } else if readings >= most && time < COMMIT_LONGEST / 2 {
+            self.most = Some(most * 2).filter(|most| *most < COMMIT_READINGS_MAX);
+        }
+    }
+
     pub(super) fn is_due(&self) -> bool {
         self.hurry || !self.batches.is_empty() || !self.moved.is_empty()
     }
@@ -45,6 +63,7 @@ impl Pending {
         let mut touched = std::mem::take(&mut self.moved);
         let mut held: BTreeMap<AgentId, u64> = BTreeMap::new();
         let mut readings = 0;
+        let most = self.most.unwrap_or(COMMIT_READINGS_MAX);
         while let Some((points, bytes)) = self.batches.pop_front() {
             readings += points.count();
             if let Some(Stream::Known(receiver)) = agents.stream(&points.agent, points.stream) {
@@ -53,7 +72,7 @@ impl Pending {
             *held.entry(points.agent.clone()).or_default() += bytes;
             touched.insert((points.agent.clone(), points.stream));
             commit.points.push(points);
-            if readings >= COMMIT_READINGS_MAX {
+            if readings >= most {
                 break;
             }
         }
@@ -74,12 +93,19 @@ pub(super) struct Committing {
     pub(super) held: BTreeMap<AgentId, u64>,
     /// After a failure: when to ask again.
     pub(super) retry_at: Option<Monotonic>,
+    /// When the store was asked last.
+    asked: Monotonic,
     wait: Duration,
 }
 
 impl Committing {
-    pub(super) const fn new(commit: Arc<Commit>, held: BTreeMap<AgentId, u64>) -> Self {
-        Self { commit, held, retry_at: None, wait: RETRY_FIRST }
+    pub(super) const fn new(commit: Arc<Commit>, held: BTreeMap<AgentId, u64>, asked: Monotonic) -> Self {
+        Self { commit, held, retry_at: None, asked, wait: RETRY_FIRST }
+    }
+
+    /// How many readings it has, and how long the store has been at it.
+    pub(super) fn took(&self, now: Monotonic) -> (u64, Duration) {
+        (self.commit.points.iter().map(Points::count).sum(), now.since(self.asked))
     }
 
     /// The same commit is asked for again, later.
@@ -91,6 +117,32 @@ impl Committing {
 
     /// True when it is time to ask again.
     pub(super) fn poll_retry(&mut self, now: Monotonic) -> bool {
-        self.retry_at.take_if(|at| *at <= now).is_some()
+        let due = self.retry_at.take_if(|at| *at <= now).is_some();
+        if due {
+            self.asked = now;
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_follow_a_store_that_is_slow_and_one_that_is_fast_again() {
+        let (mut pending, s) = (Pending::default(), Duration::from_secs(1));
+        pending.took(20_000, s);
+        assert_eq!(pending.most, None);
+        pending.took(20_000, 10 * s);
+        assert_eq!(pending.most, Some(2_000));
+        pending.took(10, 10 * s);
+        assert_eq!(pending.most, Some(COMMIT_READINGS_MIN), "a single slow one of few readings");
+        for _ in 0..3 {
+            pending.took(100, s / 100);
+        }
+        assert_eq!(pending.most, Some(COMMIT_READINGS_MIN), "small ones prove nothing");
+        (0..7).for_each(|n| pending.took(COMMIT_READINGS_MIN << n, s / 100));
+        assert_eq!(pending.most, None);
     }
 }
