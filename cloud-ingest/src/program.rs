@@ -4,7 +4,9 @@ use crate::http::{self, Served};
 use crate::journal::Journal;
 use crate::settings::{IngestConfig, StoreKind};
 use crate::shell::{Ending, IngestShell};
-use crate::store::{InfluxConfig, InfluxStore, NullStore, Sharing, SqliteStore, StateDb, Store, StoreThread};
+use crate::store::{
+    InfluxConfig, InfluxStore, NullStore, Sharing, SlowStore, SqliteStore, StateDb, Store, StoreThread,
+};
 use anyhow::Context;
 use fogline_protocol::node::{CloudConfig, Keeping, SiteConfig, SiteNode, SiteSnapshot};
 use fogline_protocol::topic::{Realm, peer_filter, up_filter};
@@ -159,7 +161,7 @@ fn open_store(config: &IngestConfig, database: &std::path::Path) -> anyhow::Resu
     let sharing = if config.shared { Sharing::OneFile } else { Sharing::Alone };
     let state = StateDb::open(database, config.synchronous, sharing)?;
     let file = format!("sqlite:{}", state.identity());
-    Ok(match (config.store, &config.influxdb) {
+    let (store, identity): (Box<dyn Store>, String) = match (config.store, &config.influxdb) {
         (StoreKind::Influxdb, Some(influx)) => {
             let (url, org) = (influx.url.clone(), influx.org.clone());
             let (bucket, token) = (influx.bucket.clone(), influx.token.clone());
@@ -169,5 +171,10 @@ fn open_store(config: &IngestConfig, database: &std::path::Path) -> anyhow::Resu
         }
         (StoreKind::Null, _) => (Box::new(NullStore::new(state)), file.replace("sqlite", "null")),
         (StoreKind::Sqlite | StoreKind::Influxdb, _) => (Box::new(SqliteStore::new(state)), file),
-    })
+    };
+    let store = match config.store_rate {
+        Some(per_s) => Box::new(SlowStore::new(store, per_s)),
+        None => store,
+    };
+    Ok((store, identity))
 }

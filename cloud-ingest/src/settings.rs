@@ -94,6 +94,10 @@ pub struct Settings {
     /// Bytes that all agents together may have unacknowledged [default: 6144]
     #[arg(long, value_name = "KIB", env = "FOGLINE_INGEST_CREDIT_KIB")]
     pub credit_kib: Option<u64>,
+    /// Slow the store down to so many readings a second: for measurements
+    #[arg(long, value_name = "NUMBER", hide = true)]
+    #[serde(skip)]
+    pub store_rate: Option<u32>,
     /// How long a 5-second window waits for readings after its end [default: 1000]
     #[arg(long, value_name = "MILLISECONDS", env = "FOGLINE_INGEST_GRACE_MS")]
     pub grace_ms: Option<u64>,
@@ -181,6 +185,8 @@ pub struct IngestConfig {
     pub memory_bytes: u64,
     /// Bytes that all agents together may have unacknowledged, 64 KiB to 1 GiB.
     pub credit_bytes: u64,
+    /// The most readings that the store is given a second: for measurements. None: as many as it takes.
+    pub store_rate: Option<u32>,
     /// How long a window stays open after its end, at most 60 s.
     pub grace: Duration,
     /// How limits follow from averages.
@@ -220,6 +226,7 @@ impl Settings {
             http: self.http.or(other.http),
             memory_mib: self.memory_mib.or(other.memory_mib),
             credit_kib: self.credit_kib.or(other.credit_kib),
+            store_rate: self.store_rate.or(other.store_rate),
             grace_ms: self.grace_ms.or(other.grace_ms),
             limit_min_kmh: self.limit_min_kmh.or(other.limit_min_kmh),
             limit_max_kmh: self.limit_max_kmh.or(other.limit_max_kmh),
@@ -282,6 +289,7 @@ impl Settings {
             http: self.http.checked(HTTP_DEFAULT, problems),
             memory_bytes,
             credit_bytes,
+            store_rate: self.store_rate,
             grace,
             limit_rule: limit_rule(self.limit_min_kmh, self.limit_max_kmh, problems),
         }

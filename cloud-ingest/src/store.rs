@@ -24,6 +24,7 @@ mod progress;
 pub mod query;
 mod recover;
 mod replica;
+mod slow;
 mod sqlite;
 mod state;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use lock::Sharing;
 pub use null::NullStore;
 pub use progress::GAPS_KEPT;
 pub use replica::{GAPS_NAMED_MAX, GAPS_PER_ROW, PAGE_BYTES};
+pub use slow::SlowStore;
 pub use sqlite::SqliteStore;
 pub use state::StateDb;
 pub use thread::{StoreClosed, StoreThread};

@@ -5,10 +5,12 @@
 
 mod backlog;
 mod check;
+mod crowd;
 mod disk;
 mod fleet;
 mod latency;
 mod outbox;
+mod overload;
 mod plan;
 mod process;
 pub(crate) mod progress;
@@ -16,13 +18,14 @@ mod report;
 mod scrape;
 mod site;
 mod steady;
+mod storm;
 mod usage;
 
 use crate::cli::{EXIT_INTERRUPTED, EXIT_USAGE};
 use anyhow::Context;
 use clap::Args;
 use fogline_ingest::settings::StoreKind;
-use plan::Plan;
+use plan::{Kind, Plan};
 use report::Report;
 use std::io::Write;
 use std::path::PathBuf;
@@ -35,6 +38,9 @@ Examples:
   fogline bench --agents 100 --rate 20000 --seconds 60    more of both
   fogline bench --agents 10 --rate 10                     one reading at a time: how long does one take?
   fogline bench --backlog 1000000                         fill a queue, then measure how fast it drains
+  fogline bench --backlog 1000000 --agents 10 --rate 1000 fresh readings of ten agents, while one of them drains
+  fogline bench --overload                                1,000 agents send five times what the store can take
+  fogline bench --storm                                   1,000 agents lose their broker at once
   fogline bench --store null                              the path without a database
   fogline bench --store influxdb --influxdb-url http://localhost:8086 --influxdb-token-file token
   fogline bench --outbox                                  the queue on disk by itself
@@ -51,13 +57,16 @@ pub struct BenchArgs {
     /// Where readings go
     #[arg(long, value_enum, default_value = "sqlite")]
     pub store: StoreKind,
-    /// How many agents, each a process [default: 10; 1 with --backlog]
+    /// How many agents, each a process, or all in one for --overload and --storm [default: 10; 1 with --backlog; 1000 with
+    /// --overload and --storm]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=5000))]
     pub agents: Option<u32>,
-    /// Readings a second of all agents together [default: 1000; 10 with --backlog]
+    /// Readings a second of all agents together [default: 1000; 10 with --backlog; for each agent 10 with --overload, and 1
+    /// with --storm]
     #[arg(long, value_name = "NUMBER")]
     pub rate: Option<f64>,
-    /// How long to measure [default: 15]
+    /// How long to measure [default: 15]; to send too much with --overload [default: 60]; that the broker is away with --storm
+    /// [default: 5]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400), conflicts_with = "backlog")]
     pub seconds: Option<u64>,
     /// Length of a reading as JSON
@@ -66,11 +75,18 @@ pub struct BenchArgs {
     /// Fill the queue of one agent with so many readings while it has no broker, then measure how it drains
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub backlog: Option<u64>,
-    /// How long readings gather in an agent before they are committed together, in milliseconds
-    #[arg(long, value_name = "MS", default_value = "50", value_parser = milliseconds)]
-    pub commit_every: u64,
+    /// Send five times what the store can take, which is slowed down for that; then wait until all of it is stored
+    #[arg(long, conflicts_with_all = ["backlog", "storm"])]
+    pub overload: bool,
+    /// Kill the broker, start it again, and measure how all agents come back
+    #[arg(long, conflicts_with = "backlog")]
+    pub storm: bool,
+    /// How long readings gather in an agent before they are committed together, in milliseconds [default: 50; 1000 with
+    /// --overload]
+    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    pub commit_every: Option<u64>,
     /// Measure the queue on disk by itself: appending, and what is written
-    #[arg(long, conflicts_with_all = ["store", "agents", "rate", "seconds", "backlog", "commit_every"])]
+    #[arg(long, conflicts_with_all = ["store", "agents", "rate", "seconds", "backlog", "overload", "storm", "commit_every"])]
     pub outbox: bool,
     /// The disk to measure: a temporary folder in here [default: the current directory]
     #[arg(long, value_name = "DIR")]
@@ -144,9 +160,11 @@ async fn measure(args: &BenchArgs, plan: &Plan) -> anyhow::Result<Report> {
         let outbox = tokio::task::spawn_blocking(move || outbox::measure(&path, reading_bytes)).await??;
         return Ok(Report { outbox: Some(outbox), ..Report::new(plan) });
     }
-    match plan.backlog {
-        None => steady::measure(plan, folder.path()).await,
-        Some(readings) => backlog::measure(plan, readings, folder.path()).await,
+    match plan.kind {
+        Kind::Steady => steady::measure(plan, folder.path()).await,
+        Kind::Backlog(readings) => backlog::measure(plan, readings, folder.path()).await,
+        Kind::Overload => overload::measure(plan, folder.path()).await,
+        Kind::Storm => storm::measure(plan, folder.path()).await,
     }
 }
 
@@ -158,7 +176,7 @@ fn print(report: &Report, json: bool) -> anyhow::Result<()> {
 }
 
 fn verdict(report: &Report) -> ExitCode {
-    let problems = report.check.as_ref().map(check::Check::problems).unwrap_or_default();
+    let problems = report.problems();
     for problem in &problems {
         eprintln!("error: {problem}");
     }

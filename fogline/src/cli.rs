@@ -138,8 +138,9 @@ pub(crate) fn check<'a>(line: impl Iterator<Item = &'a str>) -> Result<(), clap:
 #[must_use]
 pub fn main() -> ExitCode {
     let Cli { command, log } = Cli::parse();
-    // The demo's screen is no place for logs: it has a file for them.
-    let initialised = if matches!(command, Command::Demo(_)) { Ok(()) } else { log.init() };
+    // The demo's screen is no place for logs: it has a file for them. A benchmark says itself what went wrong, and not what each of a
+    // thousand agents does.
+    let initialised = if matches!(command, Command::Demo(_) | Command::Bench(_)) { Ok(()) } else { log.init() };
     if let Err(error) = initialised {
         eprintln!("error: {error}");
         return ExitCode::from(EXIT_USAGE);

@@ -2,7 +2,10 @@
 //! on nobody telling it the answer.
 
 use anyhow::Context;
+use fogline_protocol::time::Wall;
+use fogline_protocol::window::DECISION_WIDTH_S;
 use rusqlite::{Connection, OpenFlags};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,6 +32,31 @@ pub(crate) fn contents(path: &Path) -> anyhow::Result<Contents> {
     let count = || open(path)?.query_row(sql, [], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)));
     let (readings, distinct) = count().with_context(|| format!("cannot count what is in {}", path.display()))?;
     Ok(Contents { readings, duplicates: readings.saturating_sub(distinct) })
+}
+
+/// The decisions in a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Limits {
+    /// All of them.
+    pub(crate) decided: u64,
+    /// Of these, decisions upon windows that were closed already: they rest on late readings.
+    pub(crate) from_late_readings: u64,
+}
+
+/// The limits in the store or state at `path`. Of windows that were closed before `closed_before`, by their end and the default
+/// grace, none can have been decided from readings that were on time.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn limits(path: &Path, closed_before: Wall) -> anyhow::Result<Limits> {
+    let sql =
+        "SELECT count(*), coalesce(sum(json_extract(body, '$.window_us') < ?1), 0) FROM decision WHERE key = 'limit'";
+    let open_us = 1_000_000 * (i64::from(DECISION_WIDTH_S) + 1);
+    let read = || {
+        let row = |row: &rusqlite::Row<'_>| Ok(Limits { decided: row.get(0)?, from_late_readings: row.get(1)? });
+        open(path)?.query_row(sql, [closed_before.us() - open_us], row)
+    };
+    read().with_context(|| format!("cannot read the limits in {}", path.display()))
 }
 
 /// Counts readings by agent, and goes on where it stopped.

@@ -1,16 +1,19 @@
 //! A queue that was filled while there was no broker, and how it drains.
 
 use super::check::Check;
-use super::fleet::{Fleet, flags, folder_of};
+use super::fleet::{Fleet, flags, folder_of, latencies};
 use super::plan::Plan;
 use super::process::Process;
-use super::progress;
 use super::report::{Drain, Fill, Report};
 use super::site::{Site, SiteUsage};
 use super::usage::{KindUsage, Usage};
+use super::{latency, progress};
+use crate::store_file::Limits;
 use crate::{figures, ports};
 use anyhow::{Context, bail};
 use fogline_agent::status::{self, LiveReport};
+use fogline_protocol::window::DECISION_WIDTH_S;
+use fogline_runtime::clock::wall;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,6 +25,10 @@ const ASK_EVERY: Duration = Duration::from_millis(10);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A drain that stands still for so long will not end.
 const STANDSTILL: Duration = Duration::from_secs(60);
+/// Connecting and the first readings cost more than what follows; the other agents' figures are to be those of a running site.
+const WARM_UP: Duration = Duration::from_secs(2);
+/// The longest that a window is open after a reading of it, with the grace and a second for the commit.
+const WINDOW_CLOSES: Duration = Duration::from_secs(DECISION_WIDTH_S as u64 + 2);
 /// Half a second's worth of new readings is always on its way: the backlog is gone when no more than that waits.
 const FRESH_S: f64 = 0.5;
 
@@ -32,11 +39,29 @@ const FRESH_S: f64 = 0.5;
 pub(crate) async fn measure(plan: &Plan, readings: u64, folder: &Path) -> anyhow::Result<Report> {
     let address = ports::free()?;
     let (fill, filling) = fill(plan, readings, folder, address).await?;
+    // Until the windows of all that was sampled by now are closed: whatever is decided upon them rests on late readings.
+    let shown = progress::spinner("waiting until the backlog is late");
+    tokio::time::sleep(WINDOW_CLOSES).await;
+    drop(shown);
+    let began = wall();
     let mut site = Site::start(plan, folder, address).await?;
+    // The others are at work when the one comes back.
+    let mut fleet = Fleet::default();
+    fleet.join(plan, folder, address, 2..=plan.agents)?;
+    fleet.settle(|_| ()).await?;
+    tokio::time::sleep(WARM_UP).await;
+    let others_before = latencies(&fleet.live().await?);
     let (site_before, start) = (site.usage(), Instant::now());
-    let mut fleet = Fleet::start(plan, folder, address)?;
-    let drain = drain(plan, readings, &mut site, &mut fleet, folder_of(folder, 1)).await?;
+    fleet.join(plan, folder, address, 1..=1)?;
+    let mut drain = drain(plan, readings, &mut site, &mut fleet, folder_of(folder, 1)).await?;
     let (elapsed, site_after, fleet_after) = (start.elapsed(), site.usage(), fleet.usage());
+    let mut others_after = latencies(&fleet.live().await?);
+    others_after.truncate(others_before.len());
+    drain.latency_others = (plan.agents > 1).then(|| latency::between(&others_before, &others_after)).transpose()?;
+    let shown = progress::spinner("waiting for the windows of the drain to close");
+    tokio::time::sleep(WINDOW_CLOSES).await;
+    drain.limits = site.limits(began).await?;
+    drop(shown);
 
     let _shown = progress::spinner("stopping, and counting what is stored");
     let mut processes = vec![filling];
@@ -168,6 +193,8 @@ fn report_of(readings: u64, times: &Times, drained: Duration, live: &LiveReport)
         first_new_after_connect_ms: ms(first_new.saturating_sub(connected)),
         resent: live.resent,
         latency_new: live.latency.summary,
+        latency_others: None,
+        limits: Limits { decided: 0, from_late_readings: 0 },
     })
 }
 

@@ -7,6 +7,7 @@ use super::usage::Usage;
 use anyhow::{Context, bail};
 use fogline_agent::status::{self, LiveReport, StatusReport};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -61,13 +62,28 @@ impl Fleet {
     /// When the system does not start one.
     pub(crate) fn start(plan: &Plan, parent: &Path, broker: SocketAddr) -> anyhow::Result<Self> {
         let mut fleet = Self::default();
-        for number in 1..=plan.agents {
+        fleet.join(plan, parent, broker, 1..=plan.agents)?;
+        Ok(fleet)
+    }
+
+    /// Starts the agents with these numbers too.
+    ///
+    /// # Errors
+    /// When the system does not start one.
+    pub(crate) fn join(
+        &mut self,
+        plan: &Plan,
+        parent: &Path,
+        broker: SocketAddr,
+        numbers: RangeInclusive<u32>,
+    ) -> anyhow::Result<()> {
+        for number in numbers {
             let folder = folder_of(parent, number);
             let words = flags(plan, number, &folder, broker, plan.rate_each());
-            fleet.agents.push(Process::start(format!("agent-{number}"), parent, &words)?);
-            fleet.folders.push(folder);
+            self.agents.push(Process::start(format!("agent-{number}"), parent, &words)?);
+            self.folders.push(folder);
         }
-        Ok(fleet)
+        Ok(())
     }
 
     /// How many there are.

@@ -19,7 +19,54 @@ pub(crate) struct Plan {
     pub(crate) duration: Duration,
     pub(crate) reading_bytes: u64,
     pub(crate) commit_every_ms: u64,
-    pub(crate) backlog: Option<u64>,
+    pub(crate) kind: Kind,
+    /// The most readings that the store takes a second, where it is slowed down.
+    pub(crate) store_rate: Option<u32>,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A steady rate.
+    Steady,
+    /// A queue of so many readings that drains.
+    Backlog(u64),
+    /// More than the store can take.
+    Overload,
+    /// A broker that is gone for a while.
+    Storm,
+}
+
+/// How many times what the store can take is sent.
+pub(crate) const OVERLOAD: f64 = 5.0;
+
+/// What is taken where nothing is said: agents, readings a second of each, seconds, milliseconds that readings gather.
+struct Defaults {
+    agents: u32,
+    rate_each: f64,
+    seconds: u64,
+    commit_every: u64,
+}
+
+impl Kind {
+    const fn of(args: &BenchArgs) -> Self {
+        match args.backlog {
+            Some(readings) => Self::Backlog(readings),
+            None if args.overload => Self::Overload,
+            None if args.storm => Self::Storm,
+            None => Self::Steady,
+        }
+    }
+
+    const fn defaults(self) -> Defaults {
+        match self {
+            Self::Steady => Defaults { agents: 10, rate_each: 100.0, seconds: 15, commit_every: 50 },
+            Self::Backlog(_) => Defaults { agents: 1, rate_each: 10.0, seconds: 15, commit_every: 50 },
+            // A thousand queues on one disk that sync twenty times a second each are another measurement.
+            Self::Overload => Defaults { agents: 1000, rate_each: 10.0, seconds: 60, commit_every: 1000 },
+            Self::Storm => Defaults { agents: 1000, rate_each: 1.0, seconds: 5, commit_every: 50 },
+        }
+    }
 }
 
 impl Plan {
@@ -28,8 +75,13 @@ impl Plan {
     /// # Errors
     /// What does not fit together, with the remedy.
     pub(crate) fn new(args: &BenchArgs) -> Result<Self, String> {
-        let agents = args.agents.unwrap_or(if args.backlog.is_some() { 1 } else { 10 });
-        let rate = args.rate.unwrap_or(if args.backlog.is_some() { 10.0 } else { 1000.0 });
+        let kind = Kind::of(args);
+        let defaults = kind.defaults();
+        let agents = args.agents.unwrap_or(defaults.agents);
+        let rate = args.rate.unwrap_or(match (kind, args.agents) {
+            (Kind::Overload | Kind::Storm, Some(agents)) => defaults.rate_each * f64::from(agents),
+            _ => defaults.rate_each * f64::from(defaults.agents),
+        });
         let each = rate / f64::from(agents);
         if !AGENT_RATES.contains(&each) {
             return Err(format!(
@@ -43,10 +95,11 @@ impl Plan {
             store_flags: store_flags(args),
             agents,
             rate,
-            duration: Duration::from_secs(args.seconds.unwrap_or(15)),
+            duration: Duration::from_secs(args.seconds.unwrap_or(defaults.seconds)),
             reading_bytes: args.reading_bytes,
-            commit_every_ms: args.commit_every,
-            backlog: args.backlog,
+            commit_every_ms: args.commit_every.unwrap_or(defaults.commit_every),
+            kind,
+            store_rate: (kind == Kind::Overload).then(|| store_rate(rate)),
         })
     }
 
@@ -63,6 +116,16 @@ impl Plan {
             StoreKind::Null => "null",
         }
     }
+}
+
+/// The rate of a store that is given [`OVERLOAD`] times as much.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "rates are above 0, and saturating is right"
+)]
+fn store_rate(rate: f64) -> u32 {
+    ((rate / OVERLOAD) as u32).max(1)
 }
 
 fn store_flags(args: &BenchArgs) -> Vec<String> {
@@ -97,7 +160,10 @@ mod tests {
         let steady = plan("").unwrap();
         assert_eq!((steady.agents, steady.rate, steady.store_name()), (10, 1000.0, "sqlite"));
         let backlog = plan("--backlog 1000").unwrap();
-        assert_eq!((backlog.agents, backlog.rate, backlog.backlog), (1, 10.0, Some(1000)));
+        assert_eq!((backlog.agents, backlog.rate, backlog.kind), (1, 10.0, Kind::Backlog(1000)));
+        let overload = plan("--overload --agents 50").unwrap();
+        assert_eq!((overload.rate, overload.store_rate, overload.commit_every_ms), (500.0, Some(100), 1000));
+        assert_eq!(plan("--storm").unwrap().agents, 1000);
     }
 
     #[test]
@@ -108,6 +174,8 @@ mod tests {
             "--rate NaN",
             "--store influxdb",
             "--outbox --agents 2",
+            "--storm --overload",
+            "--storm --backlog 5",
         ] {
             assert!(plan(line).is_err(), "{line}");
         }

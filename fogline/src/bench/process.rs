@@ -106,6 +106,14 @@ impl Process {
         }
     }
 
+    /// Ends it at once: it has no say in it.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill().await.with_context(|| format!("cannot kill the {}", self.name))
+    }
+
     /// Waits until it has ended by itself, for as long as that takes.
     ///
     /// # Errors

@@ -2,9 +2,12 @@
 
 use super::check::Check;
 use super::outbox::OutboxFigures;
+use super::overload::Overload;
 use super::plan::Plan;
+use super::storm::Storm;
 use super::usage::KindUsage;
 use crate::figures::{bytes, count, micros};
+use crate::store_file::Limits;
 use crate::table::Table;
 use fogline_agent::latency::LatencySummary;
 use serde::Serialize;
@@ -20,6 +23,10 @@ pub(crate) struct Report {
     pub(crate) fill: Option<Fill>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) drain: Option<Drain>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) overload: Option<Overload>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) storm: Option<Storm>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) outbox: Option<OutboxFigures>,
     pub(crate) processes: Vec<KindUsage>,
@@ -89,6 +96,11 @@ pub(crate) struct Drain {
     pub(crate) resent: u64,
     /// From the sample to its acknowledgement, of readings that were new while it drained.
     pub(crate) latency_new: LatencySummary,
+    /// The same of the other agents, meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) latency_others: Option<LatencySummary>,
+    /// The limits that were decided until then.
+    pub(crate) limits: Limits,
 }
 
 impl Report {
@@ -104,7 +116,26 @@ impl Report {
             reading_bytes: plan.reading_bytes,
             commit_every_ms: plan.commit_every_ms,
         };
-        Self { setup, steady: None, fill: None, drain: None, outbox: None, processes: Vec::new(), check: None }
+        Self {
+            setup,
+            steady: None,
+            fill: None,
+            drain: None,
+            overload: None,
+            storm: None,
+            outbox: None,
+            processes: Vec::new(),
+            check: None,
+        }
+    }
+
+    /// What is not as it should be, a sentence each.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = self.check.as_ref().map(Check::problems).unwrap_or_default();
+        problems.extend(self.drain.iter().flat_map(Drain::problems));
+        problems.extend(self.overload.iter().flat_map(Overload::problems));
+        problems.extend(self.storm.iter().flat_map(Storm::problems));
+        problems
     }
 }
 
@@ -122,6 +153,8 @@ impl fmt::Display for Report {
         self.steady.iter().for_each(|steady| steady.rows(&mut figures));
         self.fill.iter().for_each(|fill| fill.rows(&mut figures));
         self.drain.iter().for_each(|drain| drain.rows(&mut figures));
+        self.overload.iter().for_each(|overload| overload.rows(&mut figures));
+        self.storm.iter().for_each(|storm| storm.rows(&mut figures));
         for line in figures.lines().iter().filter(|line| !line.is_empty()) {
             writeln!(f, "{line}")?;
         }
@@ -191,7 +224,17 @@ impl Drain {
         row("  all acknowledged, after the connection", micros(self.elapsed_ms * 1000));
         row("  acknowledged", format!("{} readings/s", count(self.per_s)));
         row("  sent more than once", count(self.resent));
+        row("  limits decided", count(self.limits.decided));
+        row("  limits decided from late readings", count(self.limits.from_late_readings));
         latency_rows(table, "  new readings meanwhile: sample to acknowledged", &self.latency_new);
+        if let Some(others) = &self.latency_others {
+            latency_rows(table, "  of the other agents: sample to acknowledged", others);
+        }
+    }
+
+    fn problems(&self) -> Option<String> {
+        let late = self.limits.from_late_readings;
+        (late > 0).then(|| format!("{late} limits rest on late readings"))
     }
 }
 

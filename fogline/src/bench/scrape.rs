@@ -1,23 +1,36 @@
-//! Asking the ingester for its metrics.
+//! Asking broker and ingester for their metrics.
 
 use anyhow::Context;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// The ingester may be busy, but not for so long.
+/// They may be busy, but not for so long.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Some kilobytes are usual.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
-/// Readings that the ingester has written to its store since its start.
-///
-/// # Errors
-/// When it does not answer, or says nothing about it.
-pub(crate) async fn stored(http: SocketAddr) -> anyhow::Result<u64> {
-    let page = tokio::task::spawn_blocking(move || page(http)).await?;
-    let page = page.with_context(|| format!("no metrics from the ingester on {http}"))?;
-    value(&page, "fogline_ingest_stored_total").context("the ingester does not say how much it has stored")
+/// What a program said at one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Page(String);
+
+impl Page {
+    /// Asks whoever serves metrics on `http`.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub(crate) async fn get(http: SocketAddr) -> anyhow::Result<Self> {
+        let page = tokio::task::spawn_blocking(move || page(http)).await?;
+        page.map(Self).with_context(|| format!("no metrics on {http}"))
+    }
+
+    /// The value of a metric without labels.
+    ///
+    /// # Errors
+    /// When it is not on the page.
+    pub(crate) fn value(&self, name: &str) -> anyhow::Result<u64> {
+        value(&self.0, name).with_context(|| format!("the metrics do not tell of {name}"))
+    }
 }
 
 /// One request needs no HTTP client.

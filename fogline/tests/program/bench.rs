@@ -63,6 +63,39 @@ async fn a_backlog_drains_and_is_accounted_for() {
 }
 
 #[tokio::test]
+async fn a_backlog_among_others_shows_both_lanes() {
+    let report = bench(&["--backlog", "5000", "--agents", "3", "--rate", "60"]).await;
+    assert_account(&report);
+    let drain = &report["drain"];
+    assert!(number(&drain["latency_new"]["count"]) > 0 && number(&drain["latency_others"]["count"]) > 0, "{drain}");
+    assert!(number(&drain["limits"]["decided"]) > 0, "{drain}");
+    assert_eq!(number(&drain["limits"]["from_late_readings"]), 0, "{drain}");
+}
+
+/// A tenth of the thousand agents would do; so does a twentieth.
+#[tokio::test]
+async fn an_overload_slows_agents_and_loses_nothing() {
+    let report = bench(&["--overload", "--agents", "50", "--rate", "2500", "--seconds", "10"]).await;
+    assert_account(&report);
+    let overload = &report["overload"];
+    assert_eq!(number(&overload["sampled"]), 25_000);
+    assert_eq!(number(&report["check"]["stored"]), 25_000, "all of it drained");
+    assert!(number(&overload["waiting"]) > 10_000, "most of it waited in the queues: {overload}");
+    assert!(number(&overload["stored_per_s"]) > 300, "of 500 that the store takes: {overload}");
+    assert_eq!(number(&overload["reconnects"]) + number(&overload["slow_consumers"]), 0, "{overload}");
+}
+
+#[tokio::test]
+async fn a_storm_is_over_in_time() {
+    let report = bench(&["--storm", "--agents", "50", "--seconds", "2"]).await;
+    assert_account(&report);
+    let storm = &report["storm"];
+    assert_eq!(number(&storm["acknowledged"]["count"]), 50);
+    assert!(number(&storm["acknowledged"]["max_us"]) < 30_000_000, "{storm}");
+    assert!(number(&storm["most_at_once"]) < 50, "they come back at different times: {storm}");
+}
+
+#[tokio::test]
 async fn a_store_that_forgets_is_accounted_for_by_the_ingester() {
     let report = bench(&["--store", "null", "--agents", "1", "--rate", "100", "--seconds", "1"]).await;
     assert_eq!(report["check"]["passed"], true, "{report}");
