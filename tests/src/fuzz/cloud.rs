@@ -22,7 +22,11 @@ pub fn cloud_node(data: &[u8]) {
             }
             1 => desk.pass(input.below(5_000) * 1_000),
             2 => {
-                let connected = if input.below(2) == 0 { CloudInput::Connected } else { CloudInput::Disconnected };
+                let connected = if input.below(2) == 0 {
+                    CloudInput::Connected { broker: 0 }
+                } else {
+                    CloudInput::Disconnected { broker: 0 }
+                };
                 desk.node.handle(connected, desk.now);
                 desk.work();
             }
@@ -45,7 +49,7 @@ pub fn cloud_node(data: &[u8]) {
         assert!(desk.node.snapshot().held_bytes <= MEMORY, "UNBOUNDED");
     }
     desk.mood = Mood::Works;
-    desk.node.handle(CloudInput::Connected, desk.now);
+    desk.node.handle(CloudInput::Connected { broker: 0 }, desk.now);
     desk.settle();
     assert_eq!(desk.counts().values().sum::<u64>(), heard, "MISCOUNTED: {:?}", desk.counts());
     let before = good.acknowledged(&desk);

@@ -5,6 +5,7 @@ use super::input::Input;
 use crate::hostile::id;
 use crate::sim::disk::SimDisk;
 use fogline_protocol::delivery::BATCH_MAX_BYTES;
+use fogline_protocol::failover::{FAILOVER_AFTER, FailoverConfig};
 use fogline_protocol::ids::{AgentId, StreamId};
 use fogline_protocol::node::{EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, Machine, Publish};
 use fogline_protocol::queue::{FullPolicy, QueueAnswer, QueueCommand, QueueFault, QueueLimits};
@@ -46,7 +47,9 @@ impl Desk {
         let mut disk = SimDisk::new(limits);
         let state = disk.open();
         let (id, commit_every) = (id("edge"), Duration::from_millis(50));
-        let config = EdgeConfig { id: id.clone(), agent_version: "1".to_owned(), limits, commit_every, seed: 1 };
+        let failover = FailoverConfig { brokers: 1, failover_after: FAILOVER_AFTER, prefer_primary_after: None };
+        let agent_version = "1".to_owned();
+        let config = EdgeConfig { id: id.clone(), agent_version, limits, commit_every, failover, seed: 1 };
         let node = EdgeNode::new(config, &state, now(1));
         let (hello, streams) = (None, Vec::new());
         Self { id, node, disk, fails: false, connected: false, connections: 0, now_us: 1, hello, streams, tickets: 0 }
@@ -59,7 +62,11 @@ impl Desk {
                 self.connected = input.below(3) > 0;
                 self.connections += 1;
                 let connection = self.connections;
-                self.handle(if self.connected { EdgeInput::Connected { connection } } else { EdgeInput::Disconnected });
+                self.handle(if self.connected {
+                    EdgeInput::Connected { broker: 0, connection }
+                } else {
+                    EdgeInput::Disconnected
+                });
             }
             3 => self.fails = input.below(3) == 0,
             4 => {
@@ -128,6 +135,7 @@ impl Desk {
                 Some(EdgeEffect::Publish(publish)) => self.said(&publish),
                 Some(EdgeEffect::Accepted { ticket }) => assert!(ticket <= self.tickets),
                 Some(EdgeEffect::InForce { .. }) => {}
+                Some(EdgeEffect::UseBroker(to)) => panic!("there is one broker: {to:?}"),
                 None => return,
             }
         }
