@@ -2,7 +2,7 @@
 //! out by hand.
 //!
 //! Looks go through SQLite, read only, and disturb nobody. What changes the queue goes through the running agent, which alone
-//! may write to it ([`hand`]); the queue of a stopped agent is opened as the agent would.
+//! may write to it (`hand`); the queue of a stopped agent is opened as the agent would.
 
 mod export;
 mod hand;

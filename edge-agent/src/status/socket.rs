@@ -17,6 +17,8 @@ use tokio::task::JoinHandle;
 
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long an order may take: to drop ten million readings takes some seconds.
+const ORDER_PATIENCE: Duration = Duration::from_secs(60);
 /// The longest question, in bytes: readings that `queue replay` hands over, of at most 8 KiB each.
 const QUESTION_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// The longest answer, in bytes: all times of an hour to a thousandth, and all gaps that a queue keeps.
@@ -95,7 +97,7 @@ async fn accept(listener: UnixListener, questions: mpsc::Sender<Question>) {
             Ok((stream, _)) => {
                 let questions = questions.clone();
                 tokio::spawn(async move {
-                    let answered = tokio::time::timeout(PATIENCE, answer(stream, questions)).await;
+                    let answered = tokio::time::timeout(ORDER_PATIENCE, answer(stream, questions)).await;
                     drop(permit);
                     if !matches!(answered, Ok(Ok(()))) {
                         tracing::debug!(?answered, "a question about the status was not answered");
@@ -113,7 +115,8 @@ async fn accept(listener: UnixListener, questions: mpsc::Sender<Question>) {
 async fn answer(mut stream: UnixStream, questions: mpsc::Sender<Question>) -> anyhow::Result<()> {
     let (near, mut far) = stream.split();
     let mut line = Vec::new();
-    tokio::io::BufReader::new(near.take(QUESTION_BYTES_MAX)).read_until(b'\n', &mut line).await?;
+    let mut near = tokio::io::BufReader::new(near.take(QUESTION_BYTES_MAX));
+    tokio::time::timeout(PATIENCE, near.read_until(b'\n', &mut line)).await??;
     let order = serde_json::from_slice::<Order>(&line);
     let mut text = match (serde_json::from_slice::<Written>(&line), order) {
         (Ok(written), _) if written.request == "status" => {
@@ -133,17 +136,17 @@ async fn answer(mut stream: UnixStream, questions: mpsc::Sender<Question>) -> an
     Ok(far.shutdown().await?)
 }
 
-/// Has the agent behind the socket do something. Blocks, at most some seconds.
+/// Has the agent behind the socket do something. Blocks, at most a minute.
 pub(crate) fn give_order(path: &Path, order: &Order) -> anyhow::Result<OrderReport> {
     let mut question = serde_json::to_vec(order)?;
     question.push(b'\n');
-    Ok(serde_json::from_str(&exchange(path, &question)?)?)
+    Ok(serde_json::from_str(&exchange(path, &question, ORDER_PATIENCE)?)?)
 }
 
 /// One line there, one line back.
-fn exchange(path: &Path, question: &[u8]) -> anyhow::Result<String> {
+fn exchange(path: &Path, question: &[u8], patience: Duration) -> anyhow::Result<String> {
     let mut stream = std::os::unix::net::UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.write_all(question)?;
     let mut line = String::new();
@@ -153,7 +156,7 @@ fn exchange(path: &Path, question: &[u8]) -> anyhow::Result<String> {
 
 /// Asks the agent behind the socket. Blocks, at most some seconds.
 pub(super) fn ask(path: &Path) -> anyhow::Result<StatusReport> {
-    let line = exchange(path, b"{\"request\":\"status\"}\n")?;
+    let line = exchange(path, b"{\"request\":\"status\"}\n", PATIENCE)?;
     match serde_json::from_str(&line) {
         Ok(report) => Ok(report),
         Err(error) => match serde_json::from_str::<Refusal>(&line) {

@@ -165,7 +165,9 @@ impl Fault {
             // Statements that the code has are understood, unless the tables are not those of the schema.
             Self::Sql(rusqlite::Error::SqlInputError { .. }) => true,
             Self::Sql(error) => match error.sqlite_error_code() {
-                Some(code) => matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown),
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => true,
+                Some(ErrorCode::Unknown) => error.to_string().contains("no such"),
+                Some(_) => false,
                 // A value of a kind or size that was never written.
                 None => matches!(
                     error,

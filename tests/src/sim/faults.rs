@@ -96,6 +96,10 @@ pub(super) fn schedule(agents: usize, sites: usize, store: StoreKind, faulty_us:
     draw.clocks();
     draw.store(store);
     draw.sites();
+    let faults = draw.faults;
+    // Chances of their own, so that what else a seed draws stays as it was.
+    let seed = faults.iter().fold(faulty_us, |seed, (at_us, _)| seed.rotate_left(7) ^ at_us);
+    let mut draw = Draw { rng: &mut Rng::new(seed), agents, sites, faulty_us, faults };
     draw.damage();
     draw.faults
 }
