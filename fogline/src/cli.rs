@@ -23,6 +23,9 @@ const INGEST_THREADS: usize = 2;
 /// A benchmark asks many agents at once, and must not take the machine from them.
 const BENCH_THREADS: usize = 8;
 
+/// The lab carries the network between its processes while it looks into files.
+const LAB_THREADS: usize = 2;
+
 const EXAMPLES: &str = "\
 Examples:
   fogline demo                          everything in one process, and what happens in it; Ctrl-C ends it
@@ -31,6 +34,7 @@ Examples:
   fogline bench                         how fast it is on this machine
   fogline bench --backlog 1000000       how fast a queue drains after an outage
   fogline audit                         whether anything was lost or stored twice
+  fogline lab                           two minutes of faults, and where every reading is afterwards
   fogline tls init tls                  certificates for a site of your own
   fogline completions bash > ~/.local/share/bash-completion/completions/fogline
 
@@ -51,7 +55,8 @@ Examples:
 
 /// Sensor readings from the edge to a database over MQTT, and decisions back, with nothing lost on the way.
 ///
-/// `demo` shows it, `bench` measures it, `audit` proves it, `tls` makes certificates; `broker`, `ingest` and `agent` are the programs of a site.
+/// `demo` shows it, `bench` measures it, `lab` breaks it, `audit` proves it, `tls` makes certificates; `broker`, `ingest` and
+/// `agent` are the programs of a site.
 #[derive(Debug, Parser)]
 #[command(name = "fogline", version, after_help = EXAMPLES)]
 struct Cli {
@@ -73,6 +78,9 @@ enum Command {
     /// Compare what was accepted with what is stored: what is lost, what is there twice
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::AuditArgs),
+    /// Start a site, strike it with faults, and count where every reading is
+    #[command(after_help = fogline_lab::command::EXAMPLES)]
+    Lab(fogline_lab::command::LabArgs),
     /// Run a broker: carries messages, keeps nothing
     #[command(after_help = renamed(fogline_broker::EXAMPLES), args_conflicts_with_subcommands = true)]
     Broker(BrokerCli),
@@ -138,9 +146,14 @@ pub(crate) fn check<'a>(line: impl Iterator<Item = &'a str>) -> Result<(), clap:
 #[must_use]
 pub fn main() -> ExitCode {
     let Cli { command, log } = Cli::parse();
-    // The demo's screen is no place for logs: it has a file for them. A benchmark says itself what went wrong, and not what each of a
-    // thousand agents does.
-    let initialised = if matches!(command, Command::Demo(_) | Command::Bench(_)) { Ok(()) } else { log.init() };
+    // The demo's screen is no place for logs: it has a file for them. A benchmark says itself what went wrong, and the lab's own
+    // clients lose their connections all the time.
+    let quiet = match &command {
+        Command::Demo(_) | Command::Bench(_) => true,
+        Command::Lab(_) => log.verbose == 0,
+        _ => false,
+    };
+    let initialised = if quiet { Ok(()) } else { log.init() };
     if let Err(error) = initialised {
         eprintln!("error: {error}");
         return ExitCode::from(EXIT_USAGE);
@@ -163,6 +176,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             runtime.block_on(bench::execute(args))
         }
         Command::Audit(args) => audit::execute(args),
+        Command::Lab(args) => {
+            let runtime = Builder::new_multi_thread().worker_threads(LAB_THREADS).enable_all().build()?;
+            runtime.block_on(fogline_lab::command::execute(args))
+        }
         Command::Broker(BrokerCli { command: Some(command), .. }) => command.execute(),
         Command::Broker(BrokerCli { command: None, broker }) => single()?.block_on(fogline_broker::execute(broker)),
         Command::Ingest(IngestCli { command: Some(IngestCommand::Healthcheck(args)), .. }) => {
@@ -220,6 +237,8 @@ mod tests {
             "fogline demo --for 5 --json --secure --data-dir x",
             "fogline bench --agents 2 --rate 200 --seconds 3 --json",
             "fogline audit --data-dir a --data-dir b --queue c --queue d/queue.db --json",
+            "fogline lab --minutes 30 --seed 7 --store influxdb --faults kill-agent,kill-broker --json",
+            "fogline lab kill-broker",
             "fogline broker --listen 127.0.0.1:0",
             "fogline ingest --store null -v",
             "fogline ingest healthcheck",
