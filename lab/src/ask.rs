@@ -10,8 +10,8 @@ use tokio::net::{TcpStream, UnixStream};
 
 /// A program that is well answers in milliseconds; one that is held never does.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The longest status of an agent and the longest page.
-const ANSWER_BYTES_MAX: u64 = 16 << 20;
+/// The longest status of an agent, page, and answer of a database.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
 /// What the lab needs of an agent's status.
 #[derive(Debug, Clone, Deserialize)]
@@ -47,13 +47,13 @@ pub(crate) async fn agent(folder: &Path) -> Option<Status> {
         let stream = UnixStream::connect(folder.join("agent.sock")).await?;
         exchange(stream, b"{\"request\":\"status\"}\n").await
     };
-    let answer = within(exchange).await.ok()?;
+    let answer = within(PATIENCE, exchange).await.ok()?;
     serde_json::from_slice(&answer).ok()
 }
 
 /// Whether something accepts connections there.
 pub(crate) async fn listens(port: u16) -> bool {
-    within(async { TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.map(drop) }).await.is_ok()
+    within(PATIENCE, async { TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.map(drop) }).await.is_ok()
 }
 
 /// A request to a server on loopback: status and body.
@@ -61,6 +61,20 @@ pub(crate) async fn listens(port: u16) -> bool {
 /// # Errors
 /// The system's, and `InvalidData` when the answer is none of HTTP.
 pub(crate) async fn http(port: u16, method: &str, path: &str, body: &str) -> std::io::Result<(u16, String)> {
+    http_within(PATIENCE, port, method, path, body).await
+}
+
+/// The same, for a server that may take longer.
+///
+/// # Errors
+/// The same.
+pub(crate) async fn http_within(
+    patience: Duration,
+    port: u16,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> std::io::Result<(u16, String)> {
     let length = body.len();
     // HTTP/1.0, so that the answer ends with the connection and needs no decoding.
     let request = format!(
@@ -68,7 +82,7 @@ pub(crate) async fn http(port: u16, method: &str, path: &str, body: &str) -> std
          Content-Length: {length}\r\n\r\n{body}"
     );
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let answer = within(async {
+    let answer = within(patience, async {
         let stream = TcpStream::connect(address).await?;
         exchange(stream, request.as_bytes()).await
     });
@@ -85,6 +99,6 @@ async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8
     Ok(answer)
 }
 
-async fn within<T>(work: impl Future<Output = std::io::Result<T>>) -> std::io::Result<T> {
-    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(Error::from(ErrorKind::TimedOut)))
+async fn within<T>(patience: Duration, work: impl Future<Output = std::io::Result<T>>) -> std::io::Result<T> {
+    tokio::time::timeout(patience, work).await.unwrap_or_else(|_| Err(Error::from(ErrorKind::TimedOut)))
 }

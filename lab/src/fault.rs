@@ -3,6 +3,7 @@
 mod clock;
 mod disk;
 mod kill;
+mod lost_state;
 mod network;
 mod pause;
 mod power;
@@ -88,6 +89,7 @@ pub(crate) static ALL: &[&dyn Fault] = &[
     &network::Network(Wire::Store, Condition::Stalled),
     &network::Network(Wire::Store, Condition::HalfOpen),
     &disk::DiskFull(Role::Database),
+    &lost_state::LostState,
     &queue_file::OldQueue,
     &queue_file::CutQueue,
 ];

@@ -9,12 +9,13 @@
 //!   file and not from the agent.
 //! - `books`, `store`, `queue`: what databases and queues hold in the end, by the lab's numbers. `watch`, `service`: decisions on
 //!   their way, and how long nothing was stored.
-//! - [`account`](Account): all of it together, and the verdict.
+//! - `audit`: what `fogline audit` says of it. [`account`](Account): all of it together, and the verdict.
 //!
 //! The lab knows the programs from outside only: their command lines, files, topics and pages. Nothing else of the house depends on it.
 
 mod account;
 mod ask;
+mod audit;
 mod books;
 mod clock;
 pub mod command;

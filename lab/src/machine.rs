@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 const LIBRARY_FOLDERS: [&str; 3] = ["/usr/lib", "/usr/local/lib", "/usr/lib64"];
 /// Its name, and where below those folders it is.
 const FAKETIME: &str = "faketime/libfaketime.so.1";
+/// Where servers are, whatever the search path says.
+const PROGRAM_FOLDERS: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/local/bin"];
+
 /// What a fault needs beyond processes and a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
@@ -47,6 +50,13 @@ impl Machine {
         };
         (!has).then_some(otherwise)
     }
+}
+
+/// The program called `name`, in the search path or where servers are.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(PROGRAM_FOLDERS.map(PathBuf::from));
+    folders.map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 /// Debian has it in the folder of an architecture, others have it above that.

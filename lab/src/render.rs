@@ -75,9 +75,9 @@ fn facts(account: &Account) -> String {
         seconds(account.drained_ms)
     )
     .ok();
-    if let Some(audit) = &account.audit {
-        writeln!(out, "audit          {audit}").ok();
-    }
+    let total = account.audit.as_ref().and_then(|audit| audit.get("total"));
+    let audit = total.map_or_else(|| "this program has none".to_owned(), ToString::to_string);
+    writeln!(out, "audit          {audit}").ok();
     writeln!(out, "run            {:.0} s with {}", account.seconds, account.store).ok();
     out
 }

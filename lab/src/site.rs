@@ -8,6 +8,7 @@ pub(crate) use agent::Agent;
 pub(crate) use broker::Broker;
 pub(crate) use ingester::Ingester;
 
+use crate::books::Books;
 use crate::feed::Load;
 use crate::options::{Options, StoreKind};
 use crate::process::{Program, describe};
@@ -65,6 +66,8 @@ pub(crate) struct Site {
     pub(crate) ingesters: Vec<Ingester>,
     /// Where they store.
     pub(crate) database: Database,
+    /// What ingesters knew that have lost their files.
+    pub(crate) past: Books,
     /// Agents whose disks were changed under them, of whom nobody may expect that they remember; until it is taken notice of.
     pub(crate) forgetful: Vec<String>,
     /// Last, so that the processes are gone when it is removed.
@@ -112,7 +115,7 @@ impl Site {
             .map(|index| Broker::new(&options.program, index, place))
             .collect::<Result<Vec<_>, _>>()?;
         let ports: Vec<u16> = brokers.iter().map(|broker| broker.port).collect();
-        let database = Database::new(options.store, place)?;
+        let database = Database::new(options.store, place, fittings.disks.map(|(_, mib)| mib))?;
         let ingesters = (0..options.ingesters)
             .map(|index| Ingester::new(options, fittings, index, &ports, &database, place))
             .collect::<Result<_, _>>()?;
@@ -120,7 +123,7 @@ impl Site {
         let agents = (0..options.agents)
             .map(|index| Agent::new(options, fittings, index, &ports, load, place))
             .collect::<Result<_, _>>()?;
-        Ok(Self { agents, brokers, ingesters, database, forgetful: Vec::new(), folder })
+        Ok(Self { agents, brokers, ingesters, database, past: Books::default(), forgetful: Vec::new(), folder })
     }
 
     /// Starts everything, and waits until it is ready.
@@ -130,7 +133,7 @@ impl Site {
     pub(crate) async fn start(&mut self) -> Result<(), LabError> {
         for role in [Role::Database, Role::Broker, Role::Ingester, Role::Agent] {
             if role == Role::Ingester {
-                self.database.prepare()?;
+                self.database.prepare().await?;
             }
             for part in self.parts(role) {
                 self.restart(part)?;
@@ -290,7 +293,7 @@ fn letter(index: usize) -> char {
 }
 
 /// Where a program says what it has to say.
-fn log(place: &Path, name: &str) -> Result<PathBuf, LabError> {
+pub(crate) fn log(place: &Path, name: &str) -> Result<PathBuf, LabError> {
     let folder = place.join("logs");
     std::fs::create_dir_all(&folder).map_err(|error| LabError::file(&folder, &error))?;
     Ok(folder.join(format!("{name}.log")))

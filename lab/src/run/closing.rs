@@ -7,7 +7,7 @@ use crate::books::{Books, Held};
 use crate::process;
 use crate::service::{Gap, longest};
 use crate::site::Role;
-use crate::{books, queue};
+use crate::{audit, books, queue};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,10 +27,12 @@ impl Run<'_> {
         self.end(Role::Ingester, END_DEADLINE).await?;
         let folders: Vec<PathBuf> = self.site.ingesters.iter().map(|ingester| ingester.folder.clone()).collect();
         let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
-        let held = self.site.database.readings(&folders)?;
+        let names: Vec<&str> = self.site.agents.iter().map(|agent| agent.name.as_str()).collect();
+        let held = self.site.database.readings(&folders, &names).await?;
+        let audit = audit::audit(&self.options.program, &self.site).await?;
         self.end(Role::Broker, END_DEADLINE).await?;
         self.end(Role::Database, END_DEADLINE).await?;
-        let mut all = Books::default();
+        let mut all = std::mem::take(&mut self.site.past);
         for folder in folders {
             all.merge(books::read(&self.site.database.books(folder))?);
         }
@@ -40,6 +42,10 @@ impl Run<'_> {
         let mut readings = Readings::default();
         agents.values().for_each(|found| readings.add(found));
         self.judge(&readings, &decisions);
+        // What the lab destroyed is lost for the audit, which knows nothing of the lab.
+        if readings.destroyed == 0 && audit.as_ref().is_some_and(|account| !audit::passed(account)) {
+            self.findings.push("the audit does not pass".to_owned());
+        }
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let skipped = self.plan.selection.skipped.iter().map(|(name, why)| ((*name).to_owned(), (*why).to_owned()));
         let mut account = Account {
@@ -56,7 +62,7 @@ impl Run<'_> {
             faults: self.struck(gaps),
             skipped: skipped.collect(),
             ended: std::mem::take(&mut self.ended),
-            audit: None,
+            audit,
             folder: None,
             findings: std::mem::take(&mut self.findings),
         };
