@@ -5,10 +5,12 @@ mod disk;
 mod kill;
 mod lost_state;
 mod network;
+mod packets;
 mod pause;
 mod power;
 mod queue_file;
 
+use crate::namespace::Cable;
 use crate::proxy::Condition;
 use crate::site::{Part, Role, Site};
 use crate::{LabError, Need};
@@ -90,6 +92,8 @@ pub(crate) static ALL: &[&dyn Fault] = &[
     &network::Network(Wire::Store, Condition::HalfOpen),
     &disk::DiskFull(Role::Database),
     &lost_state::LostState,
+    &packets::Packets(Cable::Lossy),
+    &packets::Packets(Cable::Dead),
     &queue_file::OldQueue,
     &queue_file::CutQueue,
 ];

@@ -3,7 +3,7 @@
 //!
 //! - [`command`]: the command line, `fogline lab`; [`options`](Options): what a run is made of.
 //! - `schedule`: when is struck what, a pure function of the seed. `fault`: what can be done, one small type each.
-//! - `site`: agents, brokers, ingesters and a database as processes; `proxy`, `small_disk`, `clock`: what stands in for their
+//! - `site`: agents, brokers, ingesters and a database as processes; `proxy`, `namespace`, `small_disk`, `clock`: what stands in for their
 //!   network, disk and time.
 //! - `feed`, `ledger`: readings that carry a number of the lab's own, and which of them were accepted, learnt from the queue
 //!   file and not from the agent.
@@ -24,6 +24,7 @@ mod fault;
 mod feed;
 mod ledger;
 mod machine;
+mod namespace;
 mod numbers;
 mod options;
 mod ports;

@@ -14,6 +14,8 @@ const PROGRAM_FOLDERS: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/u
 pub(crate) enum Need {
     /// The user root, who may mount a small disk.
     SmallDisk,
+    /// The user root, `ip`, `iptables` and `nsenter`: networks of the lab's own.
+    Namespaces,
     /// libfaketime.
     FakeTime,
     /// A database that is a process of its own.
@@ -26,6 +28,7 @@ pub(crate) enum Need {
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
     root: bool,
+    tools: bool,
     faketime: Option<PathBuf>,
 }
 
@@ -33,7 +36,8 @@ impl Machine {
     /// Looks at it, without changing anything.
     pub(crate) fn look() -> Self {
         let root = rustix::process::geteuid().is_root();
-        Self { root, faketime: faketime() }
+        let tools = ["ip", "iptables", "nsenter"].iter().all(|name| program(name).is_some());
+        Self { root, tools, faketime: faketime() }
     }
 
     /// The library that can show a program another time.
@@ -45,6 +49,10 @@ impl Machine {
     pub(crate) fn lacks(&self, need: Need) -> Option<&'static str> {
         let (has, otherwise) = match need {
             Need::SmallDisk => (self.root, "mounting a small disk needs root"),
+            Need::Namespaces if !self.root => (false, "network namespaces need root"),
+            Need::Namespaces => {
+                (self.tools, "namespaces need ip, iptables, nsenter (Debian iproute2, iptables, util-linux)")
+            }
             Need::FakeTime => (self.faketime.is_some(), "another time needs libfaketime (Debian faketime)"),
             Need::Database | Need::DurableDatabase => (true, ""),
         };

@@ -14,6 +14,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 pub(crate) struct Recipe {
     name: String,
     program: PathBuf,
+    before: Vec<OsString>,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     log: PathBuf,
@@ -23,8 +24,8 @@ pub(crate) struct Recipe {
 impl Recipe {
     /// A program that is called `name` in this run and says what it has to say in `log`.
     pub(crate) fn new(name: &str, program: impl Into<PathBuf>, log: PathBuf) -> Self {
-        let (args, env) = (Vec::new(), Vec::new());
-        Self { name: name.to_owned(), program: program.into(), args, env, log, fed: false }
+        let (before, args, env) = (Vec::new(), Vec::new(), Vec::new());
+        Self { name: name.to_owned(), program: program.into(), before, args, env, log, fed: false }
     }
 
     /// With more arguments.
@@ -39,6 +40,12 @@ impl Recipe {
         self
     }
 
+    /// Started by another program, which becomes this one: the process id stays the same.
+    pub(crate) fn within<S: Into<OsString>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
+        self.before = words.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Somebody will write to its standard input.
     pub(crate) fn fed(mut self) -> Self {
         self.fed = true;
@@ -46,8 +53,9 @@ impl Recipe {
     }
 
     fn command(&self, log: File) -> std::io::Result<Command> {
-        let mut command = Command::new(&self.program);
-        command.args(&self.args);
+        let mut words = self.before.iter().cloned().chain([self.program.clone().into_os_string()]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).args(&self.args);
         command.stdin(if self.fed { Stdio::piped() } else { Stdio::null() });
         command.stdout(log.try_clone()?).stderr(log);
         // A Ctrl-C at the terminal is for the lab, which ends them in its own order.

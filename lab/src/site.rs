@@ -5,11 +5,13 @@ mod broker;
 mod ingester;
 
 pub(crate) use agent::Agent;
+use agent::World;
 pub(crate) use broker::Broker;
 pub(crate) use ingester::Ingester;
 
 use crate::books::Books;
 use crate::feed::Load;
+use crate::namespace::Namespaces;
 use crate::options::{Options, StoreKind};
 use crate::process::{Program, describe};
 use crate::store::Database;
@@ -51,6 +53,8 @@ pub(crate) struct Part {
 pub(crate) struct Fittings {
     /// Agents' queues and the ingester's files are on small disks, of so many MiB.
     pub(crate) disks: Option<(u64, u64)>,
+    /// Agents are in a network of their own.
+    pub(crate) namespaces: bool,
     /// Agents and ingesters live by a clock that can be set, by this library.
     pub(crate) faketime: Option<PathBuf>,
 }
@@ -60,6 +64,8 @@ pub(crate) struct Fittings {
 pub(crate) struct Site {
     /// In the order of their names.
     pub(crate) agents: Vec<Agent>,
+    /// The network of the agents, where packets can be lost. After them.
+    pub(crate) namespaces: Option<Namespaces>,
     /// In the order in which agents and ingesters try them.
     pub(crate) brokers: Vec<Broker>,
     /// In the order of their names.
@@ -97,6 +103,7 @@ impl Fittings {
         let disks = (QUEUE_MIB, STORE_MIB_BASE + STORE_MIB_PER_MINUTE * minutes);
         Self {
             disks: needs.contains(&Need::SmallDisk).then_some(disks),
+            namespaces: needs.contains(&Need::Namespaces),
             faketime: machine.faketime().filter(|_| needs.contains(&Need::FakeTime)).map(Path::to_owned),
         }
     }
@@ -120,10 +127,20 @@ impl Site {
             .map(|index| Ingester::new(options, fittings, index, &ports, &database, place))
             .collect::<Result<_, _>>()?;
         let load = Load { rate: options.rate, stamped: options.store == StoreKind::Victoria };
-        let agents = (0..options.agents)
-            .map(|index| Agent::new(options, fittings, index, &ports, load, place))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { agents, brokers, ingesters, database, past: Books::default(), forgetful: Vec::new(), folder })
+        let namespaces = fittings.namespaces.then(Namespaces::make).transpose()?;
+        let world = World { brokers: &ports, namespaces: namespaces.as_ref(), load, place };
+        let agents =
+            (0..options.agents).map(|index| Agent::new(options, fittings, index, &world)).collect::<Result<_, _>>()?;
+        Ok(Self {
+            agents,
+            namespaces,
+            brokers,
+            ingesters,
+            database,
+            past: Books::default(),
+            forgetful: Vec::new(),
+            folder,
+        })
     }
 
     /// Starts everything, and waits until it is ready.
@@ -280,6 +297,7 @@ impl Site {
         for agent in &mut self.agents {
             agent.disk.take().map_or(Ok(()), crate::small_disk::SmallDisk::keep)?;
         }
+        self.database.keep()?;
         for ingester in &mut self.ingesters {
             ingester.disk.take().map_or(Ok(()), crate::small_disk::SmallDisk::keep)?;
         }

@@ -76,12 +76,16 @@ impl SmallDisk {
     }
 }
 
-/// Copies the files of a folder, not those below it: programs of Fogline keep theirs in one.
+/// Copies the files of a folder and of those in it; sockets and the like have nothing to copy.
 fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
-        if entry.file_type()?.is_file() {
-            std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+        let (kind, target) = (entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            std::fs::create_dir_all(&target)?;
+            copy_files(&entry.path(), &target)?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), target)?;
         }
     }
     Ok(())

@@ -109,6 +109,20 @@ impl Database {
         }
     }
 
+    /// It ended: what is on its small disk goes below it.
+    ///
+    /// # Errors
+    /// [`LabError::File`] when it cannot be copied.
+    pub(crate) fn keep(&mut self) -> Result<(), LabError> {
+        let disk = self.server.as_mut().and_then(|server| server.disk.take());
+        disk.map_or(Ok(()), SmallDisk::keep)
+    }
+
+    /// Whether it writes no more once its disk was full, until it is started again: InfluxDB 1 remembers the failed write.
+    pub(crate) fn sulks(&self) -> bool {
+        self.kind == StoreKind::Influxdb
+    }
+
     /// How an ingester is told of it, which reaches it at `address`.
     pub(crate) fn ingest_args(&self, address: Option<SocketAddr>) -> Vec<String> {
         let words: Vec<String> = match address {

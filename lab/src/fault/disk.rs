@@ -78,6 +78,11 @@ impl Fault for DiskFull {
                 disk.free();
             }
         }
+        if self.0 == Role::Database && site.database.sulks() {
+            let parts = site.parts(Role::Database);
+            parts.iter().try_for_each(|part| site.kill(*part))?;
+            parts.into_iter().try_for_each(|part| site.restart(part))?;
+        }
         Ok(())
     }
 }

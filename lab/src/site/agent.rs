@@ -5,6 +5,7 @@ use crate::LabError;
 use crate::clock::FakeClock;
 use crate::feed::{Feed, Load};
 use crate::ledger::Ledger;
+use crate::namespace::Namespaces;
 use crate::options::Options;
 use crate::process::{Program, Recipe};
 use crate::proxy::Proxy;
@@ -15,6 +16,29 @@ use std::process::ChildStdin;
 
 /// The region of all agents: their readings are averaged together, and each gets the limits that follow.
 pub(crate) const REGION: &str = "north";
+
+/// What agents are put into.
+pub(super) struct World<'a> {
+    /// The ports of the brokers, in their order.
+    pub(super) brokers: &'a [u16],
+    /// Their network, if it is one of their own.
+    pub(super) namespaces: Option<&'a Namespaces>,
+    /// What their sensors write.
+    pub(super) load: Load,
+    /// The folder of the run.
+    pub(super) place: &'a Path,
+}
+
+impl World<'_> {
+    /// A connection to each broker.
+    fn links(&self) -> Result<Vec<Proxy>, LabError> {
+        let link = |port: &u16| match self.namespaces {
+            None => Proxy::start(*port),
+            Some(spaces) => Proxy::serve(spaces.listener()?, *port),
+        };
+        self.brokers.iter().map(link).collect()
+    }
+}
 
 /// `fogline agent run`, fed by the lab.
 #[derive(Debug)]
@@ -43,18 +67,16 @@ pub(crate) struct Agent {
 
 impl Agent {
     /// The agent with this index, which does not run yet.
-    pub(crate) fn new(
+    pub(super) fn new(
         options: &Options,
         fittings: &Fittings,
         index: usize,
-        brokers: &[u16],
-        load: Load,
-        place: &Path,
+        world: &World<'_>,
     ) -> Result<Self, LabError> {
-        let name = format!("lane-{}", index + 1);
+        let (name, place) = (format!("lane-{}", index + 1), world.place);
         let folder = place.join(&name);
         let disk = fittings.disks.map(|(mib, _)| SmallDisk::mount(&folder, mib)).transpose()?;
-        let links = brokers.iter().map(|port| Proxy::start(*port)).collect::<Result<Vec<_>, _>>()?;
+        let links = world.links()?;
         let clock =
             fittings.faketime.as_deref().map(|library| FakeClock::new(library, place.join(format!("{name}.clock"))));
         let clock = clock.transpose()?;
@@ -67,8 +89,24 @@ impl Agent {
             Some(clock) => clock.shown_to(recipe),
             None => recipe,
         };
+        let recipe = match world.namespaces {
+            Some(spaces) => spaces.at_the_edge(recipe),
+            None => recipe,
+        };
         let (program, ledger) = (Program::new(recipe), Ledger::default());
-        Ok(Self { program, name, folder, links, clock, ledger, load, feed: None, waiting: None, before: 1, disk })
+        Ok(Self {
+            program,
+            name,
+            folder,
+            links,
+            clock,
+            ledger,
+            load: world.load,
+            feed: None,
+            waiting: None,
+            before: 1,
+            disk,
+        })
     }
 
     /// Starts it, and its sensor where that had stopped. Does nothing when it runs.
