@@ -19,6 +19,9 @@ const EXIT_INTERRUPTED: u8 = 130;
 /// The bounds of a run: a day, and what one machine carries.
 const MINUTES_MAX: f64 = 24.0 * 60.0;
 
+/// A seed that was not given is below this: short enough to be read out.
+const SEEDS: u64 = 1_000_000;
+
 /// Shown below the options.
 pub const EXAMPLES: &str = "\
 Examples:
@@ -116,17 +119,15 @@ fn options(args: &LabArgs) -> Result<Options, LabError> {
         return Err(LabError::Options(format!("--rate {}: give 0.1 to 1000 readings a second", args.rate)));
     }
     let program = std::env::current_exe().map_err(|error| LabError::machine("the path of this program", &error))?;
+    let seed = args.seed.unwrap_or_else(|| fogline_runtime::clock::entropy() % SEEDS);
     Ok(Options {
-        program,
-        seed: args.seed.unwrap_or_else(|| fogline_runtime::clock::entropy() % 1_000_000),
         length: Duration::from_secs_f64(args.minutes * 60.0),
         agents: usize::from(args.agents),
         rate: args.rate,
-        brokers: 1,
-        ingesters: 1,
         store: args.store,
         faults: args.faults.clone(),
         keep: args.keep,
+        ..Options::new(program, seed)
     })
 }
 

@@ -45,4 +45,5 @@ pub use account::{Account, Decisions, Readings, Struck};
 pub use error::LabError;
 pub(crate) use machine::{Machine, Need};
 pub use options::{Options, StoreKind};
+pub use run::play;
 pub use schedule::{Round, Strike, schedule};

@@ -43,6 +43,25 @@ pub struct Options {
     pub keep: bool,
 }
 
+impl Options {
+    /// Two minutes of all faults on a site of the usual size, which stores in SQLite.
+    #[must_use]
+    pub fn new(program: impl Into<PathBuf>, seed: u64) -> Self {
+        Self {
+            program: program.into(),
+            seed,
+            length: Duration::from_secs(120),
+            agents: 4,
+            rate: 20.0,
+            brokers: 1,
+            ingesters: 1,
+            store: StoreKind::Sqlite,
+            faults: None,
+            keep: false,
+        }
+    }
+}
+
 /// The faults of a run, and those that it cannot have.
 #[derive(Debug)]
 pub(crate) struct Selection {

@@ -102,6 +102,16 @@ fn check(selection: &Selection) -> Result<(), LabError> {
     Ok(())
 }
 
+/// Plays a run by a schedule, in silence. Must be called on a Tokio runtime of several threads; when the future is dropped, everything
+/// that it has started is ended.
+///
+/// # Errors
+/// What kept it from being played to its end; what it found is in the account.
+pub async fn play(options: &Options) -> Result<Account, LabError> {
+    let plan = Plan::of(options, &Machine::look())?;
+    run(options, plan, &Story::new(options.length, true)).await
+}
+
 /// Plays a plan to its end. When it is dropped on the way, everything that it started is ended.
 pub(crate) async fn run(options: &Options, plan: Plan, story: &Story) -> Result<Account, LabError> {
     let machine = Machine::look();
@@ -114,7 +124,7 @@ pub(crate) async fn run(options: &Options, plan: Plan, story: &Story) -> Result<
     site.start().await?;
     if let Some(fault) = plan.selection.faults.first().filter(|_| plan.lesson) {
         story.say(Tone::Plain, &format!("{} agents read a road, {} times a second each", options.agents, options.rate));
-        story.explain(fault.name(), fault.lesson().happens);
+        story.explain("lesson", &format!("{}. {}", fault.name(), fault.lesson().happens));
     }
     let ports: Vec<u16> = site.brokers.iter().map(|broker| broker.port).collect();
     let watch = Watch::start(&ports, options.seed)?;

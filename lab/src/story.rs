@@ -1,12 +1,14 @@
 //! What is told while a run goes on: on standard error, so that the account has standard output for itself.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// How wide lines of a lesson are.
 const WIDTH: usize = 100;
+/// How wide the word before them is, with a blank: as wide as the time before others.
+const WORD_WIDTH: usize = 11;
 
 /// How something is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,18 +58,11 @@ impl Story {
 
     /// Says a paragraph, with a word before it.
     pub(crate) fn explain(&self, word: &str, text: &str) {
-        let mut first = true;
-        for line in wrapped(text, WIDTH - 12) {
-            let word = if first { word } else { "" };
-            first = false;
-            self.line(&format!(
-                "{:<12}{line}",
-                if word.is_empty() {
-                    String::new()
-                } else {
-                    self.painted(Tone::Heal, word) + &" ".repeat(11_usize.saturating_sub(word.len()))
-                }
-            ));
+        let mut word = word;
+        for line in wrapped(text, WIDTH - WORD_WIDTH) {
+            let padding = " ".repeat(WORD_WIDTH.saturating_sub(word.chars().count()));
+            self.line(&format!("{}{padding}{line}", self.painted(Tone::Heal, word)));
+            word = "";
         }
     }
 
@@ -79,7 +74,8 @@ impl Story {
 
     fn line(&self, text: &str) {
         if !self.silent {
-            self.bar.suspend(|| eprintln!("{text}"));
+            // Whoever listened may have gone; the run goes on.
+            self.bar.suspend(|| writeln!(std::io::stderr().lock(), "{text}").ok());
         }
     }
 
