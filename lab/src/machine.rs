@@ -22,6 +22,8 @@ pub(crate) enum Need {
     Database,
     /// A database that is durable when it has answered.
     DurableDatabase,
+    /// A database that keeps what it has answered when its disk is full.
+    ToughDatabase,
 }
 
 /// The machine.
@@ -54,7 +56,7 @@ impl Machine {
                 (self.tools, "namespaces need ip, iptables, nsenter (Debian iproute2, iptables, util-linux)")
             }
             Need::FakeTime => (self.faketime.is_some(), "another time needs libfaketime (Debian faketime)"),
-            Need::Database | Need::DurableDatabase => (true, ""),
+            Need::Database | Need::DurableDatabase | Need::ToughDatabase => (true, ""),
         };
         (!has).then_some(otherwise)
     }

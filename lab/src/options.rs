@@ -93,9 +93,14 @@ impl Options {
 
     fn lacks(&self, need: Need, machine: &Machine) -> Option<&'static str> {
         match (need, self.store) {
-            (Need::Database | Need::DurableDatabase, StoreKind::Sqlite) => Some("SQLite is no process of its own"),
+            (Need::Database | Need::DurableDatabase | Need::ToughDatabase, StoreKind::Sqlite) => {
+                Some("SQLite is no process of its own")
+            }
             (Need::DurableDatabase, StoreKind::Victoria) => {
                 Some("VictoriaMetrics keeps what it has answered in memory for some seconds")
+            }
+            (Need::ToughDatabase, StoreKind::Influxdb) => {
+                Some("InfluxDB 1 loses what it has answered when it is started again after its disk was full")
             }
             _ => machine.lacks(need),
         }

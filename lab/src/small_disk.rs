@@ -32,11 +32,11 @@ impl SmallDisk {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Takes all room that is left.
+    /// Takes all room but so many bytes.
     ///
     /// # Errors
     /// [`LabError::File`] for anything but a full disk.
-    pub(crate) fn fill(&self) -> Result<(), LabError> {
+    pub(crate) fn fill(&self, left_bytes: u64) -> Result<(), LabError> {
         let path = self.folder.join(BALLAST);
         let failed = |error: std::io::Error| LabError::file(&path, &error);
         let mut ballast = File::options().create(true).append(true).open(&path).map_err(failed)?;
@@ -52,7 +52,8 @@ impl SmallDisk {
                 }
             }
         }
-        Ok(())
+        let kept = ballast.metadata().map_err(failed)?.len().saturating_sub(left_bytes);
+        if left_bytes > 0 { ballast.set_len(kept).map_err(failed) } else { Ok(()) }
     }
 
     /// Gives the room back.
@@ -113,7 +114,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("disk");
         let disk = SmallDisk::mount(&place, 1).unwrap();
-        disk.fill().unwrap();
+        disk.fill(0).unwrap();
         let error = std::fs::write(place.join("more"), [0; 100]).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
         disk.free();

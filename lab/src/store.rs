@@ -118,11 +118,6 @@ impl Database {
         disk.map_or(Ok(()), SmallDisk::keep)
     }
 
-    /// Whether it writes no more once its disk was full, until it is started again: InfluxDB 1 remembers the failed write.
-    pub(crate) fn sulks(&self) -> bool {
-        self.kind == StoreKind::Influxdb
-    }
-
     /// How an ingester is told of it, which reaches it at `address`.
     pub(crate) fn ingest_args(&self, address: Option<SocketAddr>) -> Vec<String> {
         let words: Vec<String> = match address {

@@ -5,6 +5,10 @@ use crate::site::{Role, Site};
 use crate::small_disk::SmallDisk;
 use crate::{LabError, Need};
 
+/// What is left of a database's disk. VictoriaMetrics takes nothing more when 10 MB are left, so that it can write down what it has
+/// taken; a disk that is full at once makes it end, and lose that.
+const DATABASE_LEFT_BYTES: u64 = 6 << 20;
+
 /// The disk of a program of this kind is full for a while.
 #[derive(Debug)]
 pub(super) struct DiskFull(pub(super) Role);
@@ -49,7 +53,7 @@ impl Fault for DiskFull {
                 why: "What is not committed is not acknowledged. The agents keep it and send it again.",
             },
             Role::Database => Lesson {
-                happens: "The disk under the database is full: it refuses writes, or dies.",
+                happens: "The disk under the database is full: it refuses writes.",
                 look: "The ingester tries again and again; nothing becomes a dead letter for want of room.",
                 why: "No answer, or an error that can pass, acknowledges nothing.",
             },
@@ -57,17 +61,13 @@ impl Fault for DiskFull {
     }
 
     fn needs(&self) -> &'static [Need] {
-        if self.0 == Role::Database { &[Need::SmallDisk, Need::DurableDatabase] } else { &[Need::SmallDisk] }
-    }
-
-    fn may_end(&self, role: Role) -> bool {
-        // Databases of other people may do as they like.
-        self.0 == Role::Database && role == Role::Database
+        if self.0 == Role::Database { &[Need::SmallDisk, Need::ToughDatabase] } else { &[Need::SmallDisk] }
     }
 
     fn strike(&self, site: &mut Site, which: u64) -> Result<String, LabError> {
         let disks = self.disks(site, which);
-        disks.iter().try_for_each(|(disk, _)| disk.map_or(Ok(()), SmallDisk::fill))?;
+        let left = if self.0 == Role::Database { DATABASE_LEFT_BYTES } else { 0 };
+        disks.iter().try_for_each(|(disk, _)| disk.map_or(Ok(()), |disk| disk.fill(left)))?;
         let names: Vec<&str> = disks.iter().map(|(_, name)| name.as_str()).collect();
         Ok(format!("no room left on the disk of {}", names.join(", ")))
     }
@@ -77,11 +77,6 @@ impl Fault for DiskFull {
             if let Some(disk) = disk {
                 disk.free();
             }
-        }
-        if self.0 == Role::Database && site.database.sulks() {
-            let parts = site.parts(Role::Database);
-            parts.iter().try_for_each(|part| site.kill(*part))?;
-            parts.into_iter().try_for_each(|part| site.restart(part))?;
         }
         Ok(())
     }
