@@ -32,6 +32,8 @@ pub struct Account {
     pub decisions: Decisions,
     /// The longest time in which nothing new was stored while sensors spoke, in milliseconds.
     pub longest_gap_ms: u64,
+    /// The longest time in which no reading of one of the agents was acknowledged, in milliseconds; to half a second.
+    pub longest_agent_gap_ms: u64,
     /// How long it took until all queues were empty when the last fault was healed and the sensors fell silent, in milliseconds.
     pub drained_ms: u64,
     /// Faults in the order of their strikes.
@@ -106,6 +108,8 @@ pub struct Struck {
     pub held_ms: u64,
     /// The longest time without a new reading in the store that touches it, in milliseconds.
     pub gap_ms: u64,
+    /// The longest time in which no reading of one of the agents was acknowledged that touches it, in milliseconds.
+    pub agent_gap_ms: u64,
 }
 
 /// What is known of the readings of an agent.

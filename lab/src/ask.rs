@@ -18,6 +18,8 @@ const ANSWER_BYTES_MAX: u64 = 64 << 20;
 pub(crate) struct Status {
     /// How full its queue is.
     pub(crate) queue: QueueStatus,
+    /// Readings acknowledged since its queue was made.
+    pub(crate) acknowledged: u64,
     /// The decisions in force on it.
     #[serde(default)]
     pub(crate) in_force: Vec<InForce>,

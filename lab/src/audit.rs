@@ -21,8 +21,8 @@ const EXIT_USAGE: i32 = 2;
 pub(crate) async fn audit(program: &Path, site: &Site) -> Result<Option<Value>, LabError> {
     let mut command = Command::new(program);
     command.args(["audit", "--json"]);
-    for ingester in &site.ingesters {
-        command.arg("--data-dir").arg(&ingester.folder);
+    for folder in site.ingesters_folders() {
+        command.arg("--data-dir").arg(folder);
     }
     for agent in &site.agents {
         command.arg("--queue").arg(&agent.folder);

@@ -10,6 +10,9 @@ use std::time::Duration;
 /// How long to wait for an ingester that holds things up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The fate of a decision of which nobody has heard yet.
+const OUTSTANDING: &str = "outstanding";
+
 /// The readings of an agent that a store holds, by the lab's numbers: the store's own numbering is not trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Held {
@@ -65,7 +68,12 @@ impl Books {
         for (agent, gaps) in other.gaps {
             self.gaps.entry(agent).or_default().extend(gaps);
         }
-        self.decisions.extend(other.decisions);
+        for (name, fate) in other.decisions {
+            // Of several ingesters the one that led knows what became of it.
+            if fate != OUTSTANDING || !self.decisions.contains_key(&name) {
+                self.decisions.insert(name, fate);
+            }
+        }
     }
 }
 

@@ -55,6 +55,9 @@ pub struct LabArgs {
     /// How many agents
     #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=50))]
     pub agents: u16,
+    /// How many sites, each a broker and an ingester
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub sites: u8,
     /// Readings a second of each agent
     #[arg(long, value_name = "NUMBER", default_value_t = 20.0)]
     pub rate: f64,
@@ -102,7 +105,7 @@ async fn play(args: LabArgs) -> Result<Option<Account>, LabError> {
     let plan = match args.lesson {
         None => Plan::of(&options, &machine)?,
         Some(name) => {
-            options.faults = Some(vec![name]);
+            options.set_for(&name)?;
             options.length = LESSON_LENGTH;
             Plan::lesson(&options, &machine)?
         }
@@ -124,6 +127,7 @@ fn options(args: &LabArgs) -> Result<Options, LabError> {
         length: Duration::from_secs_f64(args.minutes * 60.0),
         agents: usize::from(args.agents),
         rate: args.rate,
+        sites: usize::from(args.sites),
         store: args.store,
         faults: args.faults.clone(),
         keep: args.keep,

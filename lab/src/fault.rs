@@ -9,6 +9,7 @@ mod packets;
 mod pause;
 mod power;
 mod queue_file;
+mod sites;
 
 use crate::namespace::Cable;
 use crate::proxy::Condition;
@@ -96,6 +97,8 @@ pub(crate) static ALL: &[&dyn Fault] = &[
     &packets::Packets(Cable::Dead),
     &queue_file::OldQueue,
     &queue_file::CutQueue,
+    &sites::KillSite,
+    &sites::SplitSites,
 ];
 
 /// The fault called `name`.

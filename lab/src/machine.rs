@@ -18,6 +18,8 @@ pub(crate) enum Need {
     Namespaces,
     /// libfaketime.
     FakeTime,
+    /// More sites than one.
+    Sites,
     /// A database that is a process of its own.
     Database,
     /// A database that is durable when it has answered.
@@ -56,7 +58,7 @@ impl Machine {
                 (self.tools, "namespaces need ip, iptables, nsenter (Debian iproute2, iptables, util-linux)")
             }
             Need::FakeTime => (self.faketime.is_some(), "another time needs libfaketime (Debian faketime)"),
-            Need::Database | Need::DurableDatabase | Need::ToughDatabase => (true, ""),
+            Need::Sites | Need::Database | Need::DurableDatabase | Need::ToughDatabase => (true, ""),
         };
         (!has).then_some(otherwise)
     }

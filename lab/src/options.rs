@@ -1,6 +1,7 @@
 //! What a run is made of.
 
 use crate::fault::{self, Fault};
+use crate::machine::program;
 use crate::{LabError, Machine, Need};
 use clap::ValueEnum;
 use std::path::PathBuf;
@@ -31,10 +32,8 @@ pub struct Options {
     pub agents: usize,
     /// Readings a second of each, 0.1 to 1000.
     pub rate: f64,
-    /// Brokers, 1 to 3: agents and ingesters know all of them, in order.
-    pub brokers: usize,
-    /// Ingesters, 1 to 3.
-    pub ingesters: usize,
+    /// Sites, 1 to 3: each a broker and an ingester. Agents and ingesters know all brokers, in order, and ingesters share a store.
+    pub sites: usize,
     /// Where they store.
     pub store: StoreKind,
     /// Names of faults; none: all that this machine and this store can play, but those that are only played when they are named.
@@ -53,12 +52,31 @@ impl Options {
             length: Duration::from_secs(120),
             agents: 4,
             rate: 20.0,
-            brokers: 1,
-            ingesters: 1,
+            sites: 1,
             store: StoreKind::Sqlite,
             faults: None,
             keep: false,
         }
+    }
+}
+
+impl Options {
+    /// A run of this fault alone, with what it needs that a run can have.
+    ///
+    /// # Errors
+    /// [`LabError::Options`] when there is no such fault.
+    pub(crate) fn set_for(&mut self, name: &str) -> Result<(), LabError> {
+        let needs = fault::find(name)?.needs();
+        let database = |need: &Need| matches!(need, Need::Database | Need::DurableDatabase | Need::ToughDatabase);
+        if self.store == StoreKind::Sqlite && needs.iter().any(database) {
+            let tough = needs.contains(&Need::ToughDatabase);
+            self.store = if tough || program("influxd").is_none() { StoreKind::Victoria } else { StoreKind::Influxdb };
+        }
+        if needs.contains(&Need::Sites) {
+            self.sites = self.sites.max(2);
+        }
+        self.faults = Some(vec![name.to_owned()]);
+        Ok(())
     }
 }
 
@@ -93,6 +111,7 @@ impl Options {
 
     fn lacks(&self, need: Need, machine: &Machine) -> Option<&'static str> {
         match (need, self.store) {
+            (Need::Sites, _) => (self.sites < 2).then_some("it takes two sites (--sites 2)"),
             (Need::Database | Need::DurableDatabase | Need::ToughDatabase, StoreKind::Sqlite) => {
                 Some("SQLite is no process of its own")
             }

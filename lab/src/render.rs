@@ -45,14 +45,17 @@ fn readings(account: &Account) -> String {
 
 /// By fault: how often, and the longest gap of service that it is charged with.
 fn faults(struck: &[Struck]) -> String {
-    let mut by_name: BTreeMap<&str, (u64, u64, u64)> = BTreeMap::new();
+    let mut by_name: BTreeMap<&str, (u64, [u64; 3])> = BTreeMap::new();
     for one in struck {
-        let sums = by_name.entry(&one.fault).or_default();
-        *sums = (sums.0 + 1, sums.1.max(one.held_ms), sums.2.max(one.gap_ms));
+        let (times, longest) = by_name.entry(&one.fault).or_default();
+        *times += 1;
+        let these = [one.held_ms, one.gap_ms, one.agent_gap_ms];
+        longest.iter_mut().zip(these).for_each(|(longest, this)| *longest = this.max(*longest));
     }
-    let mut rows = vec![["fault", "struck", "longest", "longest gap"].map(str::to_owned).to_vec()];
-    rows.extend(by_name.into_iter().map(|(name, (times, held_ms, gap_ms))| {
-        vec![name.to_owned(), count(times), seconds(held_ms), seconds(gap_ms)]
+    let mut rows =
+        vec![["fault", "struck", "longest", "nothing stored", "an agent not heard"].map(str::to_owned).to_vec()];
+    rows.extend(by_name.into_iter().map(|(name, (times, longest))| {
+        [name.to_owned(), count(times)].into_iter().chain(longest.map(seconds)).collect()
     }));
     table(&rows)
 }
@@ -70,8 +73,9 @@ fn facts(account: &Account) -> String {
     writeln!(out, "               {} messages sent and {} answers heard, repeats included", d.sent, d.answered).ok();
     writeln!(
         out,
-        "service        longest gap {}, drained {} after the last fault",
+        "service        nothing stored for at most {}, an agent not heard for at most {}, drained {} after the last fault",
         seconds(account.longest_gap_ms),
+        seconds(account.longest_agent_gap_ms),
         seconds(account.drained_ms)
     )
     .ok();

@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::machine::Machine;
 use crate::options::{Options, Selection};
 use crate::schedule::{Round, Strike, schedule};
-use crate::service::{Gap, Service};
+use crate::service::Service;
 use crate::site::{Fittings, Part, Site};
 use crate::story::{Story, Tone};
 use crate::watch::Watch;
@@ -146,7 +146,7 @@ pub(crate) async fn run(options: &Options, plan: Plan, story: &Story) -> Result<
         revive: Vec::new(),
     };
     run.play().await?;
-    let gaps: Vec<Gap> = run.service.gaps();
+    let gaps = [run.service.gaps(), run.agents_gaps()];
     let drained = run.drain().await?;
     run.account(&gaps, drained).await
 }

@@ -1,4 +1,5 @@
-//! How long nothing new was stored: the counters of the ingesters are watched, from outside and for every store alike.
+//! How long nothing went on: nothing new was stored, by the counters of the ingesters, from outside and for every store alike; or
+//! no reading of an agent was acknowledged.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,35 +15,64 @@ const GAPS_MAX: usize = 50_000;
 /// What is counted.
 const METRIC: &str = "fogline_ingest_stored_total ";
 
-/// A time in which nothing new was stored.
+/// A time in which nothing went on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Gap {
-    /// When something was stored last.
+    /// When something did last.
     pub(crate) from: Instant,
-    /// When something was stored again.
+    /// When something did again.
     pub(crate) to: Instant,
+}
+
+/// The times in which nothing went on.
+#[derive(Debug, Clone)]
+pub(crate) struct Gaps {
+    last: Instant,
+    gaps: Vec<Gap>,
+}
+
+impl Gaps {
+    /// None until now.
+    pub(crate) fn new() -> Self {
+        Self { last: Instant::now(), gaps: Vec::new() }
+    }
+
+    /// Something goes on.
+    pub(crate) fn note(&mut self, now: Instant) {
+        let gap = Gap { from: self.last, to: now };
+        if gap.to - gap.from >= GAP_MIN && self.gaps.len() < GAPS_MAX {
+            self.gaps.push(gap);
+        }
+        self.last = now;
+    }
+
+    /// All of them; the last one is still open and ends now.
+    pub(crate) fn all(&self) -> Vec<Gap> {
+        let open = Gap { from: self.last, to: Instant::now() };
+        self.gaps.iter().copied().chain([open]).collect()
+    }
 }
 
 /// Watches from its start until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Service {
     seen: Arc<Mutex<Seen>>,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
 struct Seen {
-    last: Instant,
-    gaps: Vec<Gap>,
+    gaps: Gaps,
     stored: u64,
 }
 
 impl Service {
     /// Watches the ingesters whose HTTP ports these are. Must be called on a Tokio runtime.
     pub(crate) fn watch(ports: Vec<u16>) -> Self {
-        let seen = Arc::new(Mutex::new(Seen { last: Instant::now(), gaps: Vec::new(), stored: 0 }));
-        let task = tokio::spawn(look(ports, Arc::clone(&seen)));
-        Self { seen, task }
+        let seen = Arc::new(Mutex::new(Seen { gaps: Gaps::new(), stored: 0 }));
+        // Each by itself: one that is held must not keep the others from being seen.
+        let tasks = ports.into_iter().map(|port| tokio::spawn(look(port, Arc::clone(&seen)))).collect();
+        Self { seen, tasks }
     }
 
     /// Readings that were seen to be stored. What an ingester stored just before it died is not among them.
@@ -52,15 +82,15 @@ impl Service {
 
     /// The gaps until now; the last one is still open and ends now.
     pub(crate) fn gaps(&self) -> Vec<Gap> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = Gap { from: seen.last, to: Instant::now() };
-        seen.gaps.iter().copied().chain([open]).collect()
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).gaps.all()
     }
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.task.abort();
+        for task in &self.tasks {
+            task.abort();
+        }
     }
 }
 
@@ -70,29 +100,20 @@ pub(crate) fn longest(gaps: &[Gap], from: Instant, to: Instant) -> Duration {
     within.map(|gap| gap.to - gap.from).max().unwrap_or_default()
 }
 
-async fn look(ports: Vec<u16>, seen: Arc<Mutex<Seen>>) {
-    let mut counts = vec![0; ports.len()];
+async fn look(port: u16, seen: Arc<Mutex<Seen>>) {
+    let mut count = 0;
     loop {
-        for (port, count) in ports.iter().zip(&mut counts) {
-            let Some(now) = stored(*port).await else { continue };
-            if now != *count && now > 0 {
+        if let Some(now) = stored(port).await {
+            if now != count && now > 0 {
+                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.gaps.note(Instant::now());
                 // An ingester that was started again counts from 0.
-                note(&seen, Instant::now(), now.checked_sub(*count).unwrap_or(now));
+                seen.stored += now.checked_sub(count).unwrap_or(now);
             }
-            *count = now;
+            count = now;
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-}
-
-fn note(seen: &Mutex<Seen>, now: Instant, new: u64) {
-    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    let gap = Gap { from: seen.last, to: now };
-    if gap.to - gap.from >= GAP_MIN && seen.gaps.len() < GAPS_MAX {
-        seen.gaps.push(gap);
-    }
-    seen.last = now;
-    seen.stored += new;
 }
 
 async fn stored(port: u16) -> Option<u64> {

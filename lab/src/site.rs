@@ -118,12 +118,12 @@ impl Site {
         let folder = tempfile::Builder::new().prefix("fogline-lab-").tempdir();
         let folder = folder.map_err(|error| LabError::machine("a folder for the run", &error))?;
         let place = folder.path();
-        let brokers = (0..options.brokers)
+        let brokers = (0..options.sites)
             .map(|index| Broker::new(&options.program, index, place))
             .collect::<Result<Vec<_>, _>>()?;
         let ports: Vec<u16> = brokers.iter().map(|broker| broker.port).collect();
         let database = Database::new(options.store, place, fittings.disks.map(|(_, mib)| mib))?;
-        let ingesters = (0..options.ingesters)
+        let ingesters = (0..options.sites)
             .map(|index| Ingester::new(options, fittings, index, &ports, &database, place))
             .collect::<Result<_, _>>()?;
         let load = Load { rate: options.rate, stamped: options.store == StoreKind::Victoria };
@@ -280,6 +280,13 @@ impl Site {
             all.push(Ended { part, name: self.name(part), how: describe(status) });
         }
         Ok(all)
+    }
+
+    /// The folders in which ingesters keep their files, each once: ingesters that share a SQLite file share theirs.
+    pub(crate) fn ingesters_folders(&self) -> Vec<PathBuf> {
+        let mut folders: Vec<PathBuf> = self.ingesters.iter().map(|ingester| ingester.folder.clone()).collect();
+        folders.dedup();
+        folders
     }
 
     /// The folder of the run.

@@ -22,7 +22,8 @@ impl DiskFull {
                 chosen.into_iter().map(|agent| (agent.disk.as_ref(), agent.name.clone())).collect()
             }
             Role::Broker | Role::Ingester => {
-                let chosen = choose(&site.ingesters.iter().collect::<Vec<_>>(), which);
+                let with_disk = site.ingesters.iter().filter(|one| one.disk.is_some());
+                let chosen = choose(&with_disk.collect::<Vec<_>>(), which);
                 chosen.into_iter().map(|one| (one.disk.as_ref(), one.program.name().to_owned())).collect()
             }
             Role::Database => vec![(site.database.disk(), "the database".to_owned())],

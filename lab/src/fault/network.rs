@@ -16,22 +16,24 @@ pub(super) enum Wire {
     Store,
 }
 
+/// From this bit on a number chooses among brokers.
+const BROKER_BITS: u32 = 16;
+
 /// A network that does something for a while.
 #[derive(Debug)]
 pub(super) struct Network(pub(super) Wire, pub(super) Condition);
 
 impl Network {
-    /// The connections of those that a number chooses, and how they are called together.
+    /// The connections of those that a number chooses, and how they are called together. Of several brokers one is chosen, or all.
     fn wires<'a>(&self, site: &'a Site, which: u64) -> (Vec<&'a Proxy>, String) {
         let (links, names): (Vec<Vec<&Proxy>>, Vec<String>) = match self.0 {
             Wire::Edge => {
                 let chosen = choose(&site.agents.iter().collect::<Vec<_>>(), which);
-                chosen.into_iter().map(|agent| (agent.links.iter().collect(), agent.name.clone())).unzip()
+                chosen.into_iter().map(|agent| (some(&agent.links, which), agent.name.clone())).unzip()
             }
             Wire::Cloud => {
                 let chosen = choose(&site.ingesters.iter().collect::<Vec<_>>(), which);
-                let link = |ingester: &'a crate::site::Ingester| ingester.links.iter().collect();
-                chosen.into_iter().map(|one| (link(one), one.program.name().to_owned())).unzip()
+                chosen.into_iter().map(|one| (some(&one.links, which), one.program.name().to_owned())).unzip()
             }
             Wire::Store => {
                 let chosen = choose(&site.ingesters.iter().collect::<Vec<_>>(), which);
@@ -39,9 +41,22 @@ impl Network {
                 chosen.into_iter().map(|one| (link(one), one.program.name().to_owned())).unzip()
             }
         };
-        let far = if self.0 == Wire::Store { "the database" } else { "the brokers" };
+        let far = match (self.0, links.first().map(Vec::len)) {
+            (Wire::Store, _) => "the database".to_owned(),
+            (_, Some(1)) => chosen_broker(site, which),
+            _ => "the brokers".to_owned(),
+        };
         (links.into_iter().flatten().collect(), format!("between {} and {far}", names.join(", ")))
     }
+}
+
+fn chosen_broker(site: &Site, which: u64) -> String {
+    super::names(site, &super::parts(site, crate::site::Role::Broker, which >> BROKER_BITS))
+}
+
+/// The connections to one broker, or to all: other bits choose them than those that choose the clients.
+fn some(links: &[Proxy], which: u64) -> Vec<&Proxy> {
+    choose(&links.iter().collect::<Vec<_>>(), which >> BROKER_BITS)
 }
 
 impl Fault for Network {

@@ -22,10 +22,14 @@ const ALARM: &str = "panicked at";
 
 impl Run<'_> {
     /// Ends everything and counts.
-    pub(super) async fn account(mut self, gaps: &[Gap], drained: Duration) -> Result<Account, LabError> {
+    pub(super) async fn account(
+        mut self,
+        [gaps, agent_gaps]: &[Vec<Gap>; 2],
+        drained: Duration,
+    ) -> Result<Account, LabError> {
         self.end(Role::Agent, END_DEADLINE).await?;
         self.end(Role::Ingester, END_DEADLINE).await?;
-        let folders: Vec<PathBuf> = self.site.ingesters.iter().map(|ingester| ingester.folder.clone()).collect();
+        let folders = self.site.ingesters_folders();
         let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
         let names: Vec<&str> = self.site.agents.iter().map(|agent| agent.name.as_str()).collect();
         let held = self.site.database.readings(&folders, &names).await?;
@@ -58,8 +62,9 @@ impl Run<'_> {
             agents,
             decisions,
             longest_gap_ms: ms(longest(gaps, self.begun, Instant::now())),
+            longest_agent_gap_ms: ms(longest(agent_gaps, self.begun, Instant::now())),
             drained_ms: ms(drained),
-            faults: self.struck(gaps),
+            faults: self.struck(gaps, agent_gaps),
             skipped: skipped.collect(),
             ended: std::mem::take(&mut self.ended),
             audit,
@@ -70,6 +75,11 @@ impl Run<'_> {
             account.folder = Some(self.site.keep()?);
         }
         Ok(account)
+    }
+
+    /// The gaps of all agents.
+    pub(super) fn agents_gaps(&self) -> Vec<Gap> {
+        self.site.agents.iter().flat_map(|agent| agent.served.1.all()).collect()
     }
 
     fn count(&mut self, held: &BTreeMap<String, Held>, books: &Books) -> Result<BTreeMap<String, Readings>, LabError> {
@@ -143,7 +153,7 @@ impl Run<'_> {
         }
     }
 
-    fn struck(&self, gaps: &[Gap]) -> Vec<Struck> {
+    fn struck(&self, gaps: &[Gap], agent_gaps: &[Gap]) -> Vec<Struck> {
         let now = Instant::now();
         let struck = self.played.iter().map(|played| {
             let to = played.to.unwrap_or(now);
@@ -154,6 +164,7 @@ impl Run<'_> {
                 at_s: (played.from - self.begun).as_secs_f64(),
                 held_ms: ms(to - played.from),
                 gap_ms: ms(longest(gaps, played.from, to)),
+                agent_gap_ms: ms(longest(agent_gaps, played.from, to)),
             }
         });
         struck.collect()

@@ -127,6 +127,11 @@ impl Run<'_> {
                 agent.mended()?;
             }
             queued.push(format!("{} {}", agent.name, status.queue.readings));
+            let (acknowledged, gaps) = &mut agent.served;
+            // An older copy of a queue knows of fewer.
+            if std::mem::replace(acknowledged, status.acknowledged) != status.acknowledged {
+                gaps.note(Instant::now());
+            }
             for decision in &status.in_force {
                 self.watch.in_force(&agent.name, &decision.key, &decision.term, decision.seq);
             }

@@ -10,6 +10,7 @@ use crate::options::Options;
 use crate::process::{Program, Recipe};
 use crate::proxy::Proxy;
 use crate::queue;
+use crate::service::Gaps;
 use crate::small_disk::SmallDisk;
 use std::path::{Path, PathBuf};
 use std::process::ChildStdin;
@@ -53,6 +54,8 @@ pub(crate) struct Agent {
     pub(crate) links: Vec<Proxy>,
     /// Its wall clock, where that can be set.
     pub(crate) clock: Option<FakeClock>,
+    /// How many of its readings were acknowledged when that was asked last, and when none were.
+    pub(crate) served: (u64, Gaps),
     /// What it has accepted.
     pub(crate) ledger: Ledger,
     load: Load,
@@ -100,6 +103,7 @@ impl Agent {
             folder,
             links,
             clock,
+            served: (0, Gaps::new()),
             ledger,
             load: world.load,
             feed: None,
