@@ -8,6 +8,8 @@ use crate::story::Tone;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// How long queues must stay empty: what a sensor has said last may still be in a pipe, or between two commits.
+const EMPTY_FOR: Duration = Duration::from_millis(1500);
 /// The drain is awaited for so long, at least: resends back off to 5 seconds, keep-alives take a minute.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(120);
 
@@ -161,10 +163,16 @@ impl Run<'_> {
         for agent in &self.site.agents {
             agent.silence();
         }
+        let mut empty_since = None;
         while begun.elapsed() < DRAIN_DEADLINE {
             self.look().await?;
             if self.is_drained().await {
-                return Ok(begun.elapsed());
+                let since = *empty_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= EMPTY_FOR {
+                    return Ok(since - begun);
+                }
+            } else {
+                empty_since = None;
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
