@@ -35,6 +35,11 @@ pub(crate) trait Fault: Sync + std::fmt::Debug {
         true
     }
 
+    /// Whether it changes what is on a disk behind the back of its owner.
+    fn changes_disk(&self) -> bool {
+        false
+    }
+
     /// Whether a process may end by itself while it lasts, and be started again by whoever looks after it.
     fn may_end(&self, _role: Role) -> bool {
         false

@@ -64,6 +64,10 @@ impl Fault for OldQueue {
         }
     }
 
+    fn changes_disk(&self) -> bool {
+        true
+    }
+
     fn strike(&self, site: &mut Site, which: u64) -> Result<String, LabError> {
         let place = site.folder().to_owned();
         let Some(agent) = chosen(site, which) else { return Ok(String::new()) };
@@ -109,6 +113,10 @@ impl Fault for CutQueue {
     /// An agent refuses a damaged file as long as queues do not heal.
     fn is_usual(&self) -> bool {
         false
+    }
+
+    fn changes_disk(&self) -> bool {
+        true
     }
 
     fn strike(&self, site: &mut Site, which: u64) -> Result<String, LabError> {
