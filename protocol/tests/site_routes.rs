@@ -28,7 +28,7 @@ fn said(node: &mut CloudNode, broker: usize, channel: &str, payload: Vec<u8>, at
 
 fn status(online: bool, connection: (u64, u64)) -> Vec<u8> {
     let (ts_us, queued, queued_bytes, oldest_us, dropped) = (1, 0, 0, None, 0);
-    Status { online, connection, ts_us, queued, queued_bytes, oldest_us, dropped }.encode()
+    Status { online, connection, ts_us, queued, queued_bytes, oldest_us, dropped, damaged: 0 }.encode()
 }
 
 /// The brokers through which the agent is answered; commits and recalls succeed at once.
