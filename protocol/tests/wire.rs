@@ -3,12 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use fogline_protocol::delivery::ranges::Range;
-use fogline_protocol::ids::{Name, SEQ_MAX, StreamId, Term};
+use fogline_protocol::ids::{AgentId, Name, SEQ_MAX, StreamId, Term};
 use fogline_protocol::reading::{Readings, Value};
+use fogline_protocol::store::{Progress, ProgressRow, Rows};
 use fogline_protocol::time::Wall;
 use fogline_protocol::wire::{
-    Ack, Batch, BatchHeader, Decision, DecisionAck, Hello, Message, OpenStream, Outcome, State, Status, StreamAck,
-    WireError,
+    Ack, Ask, Batch, BatchHeader, Beat, Decision, DecisionAck, Hello, Log, LogPlace, Message, OpenStream, Outcome,
+    Role, State, Status, StreamAck, WireError,
 };
 use proptest::prelude::*;
 
@@ -67,6 +68,36 @@ fn messages_read_as_the_documentation_says() {
     let damaged = Status { damaged: 12, ..status };
     insta::assert_snapshot!(text(&damaged.encode()), @r#"{"v":1,"online":true,"connection":[2,1],"ts_us":5,"queued":1,"queued_bytes":105,"oldest_us":4,"dropped":0,"damaged":12}"#);
     insta::assert_snapshot!(text(&header().encode(READING.as_bytes())), @r#"{"v":1,"stream":"123456789abcdef0","floor":5,"first":7,"gaps":[[5,6]],"clock":2,"readings":[{"ts_us":1577145601420000,"sensor":"lane-1","kind":"road","fields":{"speed_kmh":97.2}}]}"#);
+}
+
+#[test]
+fn what_ingesters_say_reads_as_the_documentation_says() {
+    let beat = Beat {
+        role: Role::Leading,
+        term: Some(term()),
+        rank: 0,
+        reach: 2,
+        store: "influxdb:fog".to_owned(),
+        log: Some(LogPlace { lead: 3, number: 17 }),
+        in_step: false,
+    };
+    insta::assert_snapshot!(text(&beat.encode()), @r#"{"v":1,"role":"leading","term":{"counter":3,"ingester":"ingest-1"},"rank":0,"reach":2,"store":"influxdb:fog","log":{"lead":3,"number":17},"in_step":false}"#);
+    assert_eq!(Beat::decode(&beat.encode()), Ok(beat));
+    let ask = Ask { lead: 3, after: None };
+    insta::assert_snapshot!(text(&ask.encode()), @r#"{"v":1,"lead":3,"after":null}"#);
+    assert_eq!(Ask::decode(&ask.encode()), Ok(ask));
+    let id = AgentId { region: Name::new("a7").unwrap(), agent: Name::new("lane-1").unwrap() };
+    let progress = Progress { through: 6, ranges: vec![Range::new(8, 9)] };
+    let rows = Rows {
+        term: 3,
+        progress: vec![ProgressRow::new(&id, StreamId::from_bits(0x1234_5678_9abc_def0), progress, Vec::new())],
+        ..Rows::default()
+    };
+    let log = Log { place: LogPlace { lead: 3, number: 18 }, part: 0, parts: 1, page: None, rows };
+    insta::assert_snapshot!(text(&log.encode()), @r#"{"v":1,"place":{"lead":3,"number":18},"part":0,"parts":1,"rows":{"term":3,"progress":[{"region":"a7","agent":"lane-1","stream":"123456789abcdef0","through":6,"ranges":[[8,9]]}]}}"#);
+    assert_eq!(Log::decode(&log.encode()), Ok(log.clone()));
+    let torn = Log { part: 1, ..log };
+    assert_eq!(Log::decode(&torn.encode()), Err(WireError::Value { what: "part" }));
 }
 
 #[test]

@@ -1,0 +1,311 @@
+//! Ingesters of one realm: who leads, what a follower knows, and how a lead ends. The election itself is played in its own
+//! tests, all of it together in the simulator.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+
+use bytes::Bytes;
+use fogline_protocol::delivery::ranges::Range;
+use fogline_protocol::ids::{AgentId, Name, StreamId};
+use fogline_protocol::node::{CloudConfig, Keeping, Machine, SiteConfig, SiteEffect, SiteInput, SiteNode};
+use fogline_protocol::store::{
+    Commit, CommitReport, Export, Page, Progress, ProgressRow, Recovered, Rows, StoreAnswer, StoreCommand, StoreFault,
+};
+use fogline_protocol::time::{Monotonic, Now, Wall};
+use fogline_protocol::wire::Role;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// What a state keeps, in this world.
+#[derive(Debug, Default, Clone, PartialEq)]
+struct State {
+    term: u64,
+    run: u64,
+    progress: BTreeMap<(AgentId, StreamId), Progress>,
+}
+
+/// An ingester with a state of its own.
+struct Site {
+    node: SiteNode,
+    state: State,
+    asked: VecDeque<StoreCommand>,
+    listens: bool,
+    conflict: Option<String>,
+}
+
+/// Ingesters at one broker that delivers at once, in order, unless a message is among the lost.
+struct World {
+    now: Now,
+    sites: Vec<Option<Site>>,
+    flying: VecDeque<(usize, String, Vec<u8>)>,
+    /// Messages whose topic ends with this are lost.
+    loses: Option<&'static str>,
+    hangs: bool,
+}
+
+fn name(index: usize) -> Name {
+    Name::new(&format!("ingest-{index}")).unwrap()
+}
+
+fn agent() -> AgentId {
+    AgentId { region: Name::new("a7").unwrap(), agent: Name::new("lane-1").unwrap() }
+}
+
+impl World {
+    fn new(keeping: Keeping, stores: &[&str]) -> Self {
+        let now = Now { mono: Monotonic::from_us(1), wall: Wall::from_us(1_717_200_000_000_000) };
+        let mut world = Self { now, sites: Vec::new(), flying: VecDeque::new(), loses: None, hangs: false };
+        for (index, store) in stores.iter().enumerate() {
+            world.sites.push(None);
+            world.start(index, keeping, store);
+        }
+        world
+    }
+
+    fn start(&mut self, index: usize, keeping: Keeping, store: &str) {
+        let cloud = CloudConfig::new(name(index), index as u64 + 1);
+        let config = SiteConfig { store: store.to_owned(), keeping, ..SiteConfig::new(cloud) };
+        let state = self.sites[index].take().map(|site| site.state).unwrap_or_default();
+        let node = SiteNode::new(config, self.now);
+        let site = Site { node, state, asked: VecDeque::new(), listens: false, conflict: None };
+        self.sites[index] = Some(site);
+        self.input(index, SiteInput::Connected { broker: 0 });
+    }
+
+    fn site(&mut self, index: usize) -> &mut Site {
+        self.sites[index].as_mut().unwrap()
+    }
+
+    fn input(&mut self, index: usize, input: SiteInput) {
+        let now = self.now;
+        self.site(index).node.handle(input, now);
+        self.effects(index);
+    }
+
+    fn effects(&mut self, index: usize) {
+        let site = self.sites[index].as_mut().unwrap();
+        while let Some(effect) = site.node.poll_effect() {
+            match effect {
+                SiteEffect::Publish { publish, .. } => self.flying.push_back((index, publish.topic, publish.payload)),
+                SiteEffect::Store(command) => site.asked.push_back(command),
+                SiteEffect::Listen(listens) => site.listens = listens,
+                SiteEffect::Conflict { store, .. } => site.conflict = Some(store),
+            }
+        }
+    }
+
+    /// Everything that is on its way arrives, and stores answer.
+    fn work(&mut self) {
+        loop {
+            if let Some((from, topic, payload)) = self.flying.pop_front() {
+                if self.loses.is_some_and(|end| topic.ends_with(end)) {
+                    continue;
+                }
+                for index in (0..self.sites.len()).filter(|index| *index != from) {
+                    if self.sites[index].is_some() {
+                        let (topic, payload) = (topic.clone(), Bytes::from(payload.clone()));
+                        self.input(index, SiteInput::Message { broker: 0, topic, payload });
+                    }
+                }
+                continue;
+            }
+            let asked = |site: &Option<Site>| site.as_ref().is_some_and(|site| !site.asked.is_empty());
+            let Some(index) = self.sites.iter().position(asked).filter(|_| !self.hangs) else { return };
+            let site = self.site(index);
+            let command = site.asked.pop_front().unwrap();
+            let answer = site.state.execute(&command);
+            self.input(index, SiteInput::Store(answer));
+        }
+    }
+
+    fn pass(&mut self, ms: u64) {
+        for _ in 0..ms.div_ceil(50) {
+            self.now.mono = self.now.mono + Duration::from_millis(50);
+            self.now.wall = self.now.wall + Duration::from_millis(50);
+            for index in 0..self.sites.len() {
+                if self.sites[index].is_some() {
+                    let now = self.now;
+                    self.site(index).node.handle_timeout(now);
+                    self.effects(index);
+                }
+            }
+            self.work();
+        }
+    }
+
+    /// An agent sends one reading with this number to all that listen.
+    fn reading(&mut self, seq: u64) {
+        let payload = format!(
+            r#"{{"v":1,"stream":"0000000000000001","floor":1,"first":{seq},"gaps":[],"clock":0,"readings":[{{"ts_us":{},"sensor":"s","kind":"road","fields":{{"speed_kmh":90.0}}}}]}}"#,
+            self.now.wall.us()
+        );
+        let topic = format!("fogline/v1/{}/up/readings", agent());
+        for index in 0..self.sites.len() {
+            if self.sites[index].as_ref().is_some_and(|site| site.listens) {
+                let (topic, payload) = (topic.clone(), Bytes::from(payload.clone()));
+                self.input(index, SiteInput::Message { broker: 0, topic, payload });
+            }
+        }
+        self.work();
+    }
+
+    fn roles(&self) -> Vec<Option<Role>> {
+        let role = |site: &Site| site.node.snapshot(self.now.mono).role;
+        self.sites.iter().map(|site| site.as_ref().map(role)).collect()
+    }
+
+    fn through(&self, index: usize) -> u64 {
+        let progress = &self.sites[index].as_ref().unwrap().state.progress;
+        progress.get(&(agent(), StreamId::from_bits(1))).map_or(0, |progress| progress.through)
+    }
+
+    fn in_step(&self, index: usize) -> bool {
+        self.sites[index].as_ref().unwrap().node.snapshot(self.now.mono).in_step
+    }
+}
+
+impl State {
+    fn execute(&mut self, command: &StoreCommand) -> StoreAnswer {
+        match command {
+            StoreCommand::Commit(commit) => StoreAnswer::Committed(commit.id, self.commit(commit)),
+            StoreCommand::Recall(agent, stream) => {
+                let progress = self.progress.get(&(agent.clone(), *stream)).cloned();
+                StoreAnswer::Recalled(agent.clone(), *stream, Ok(progress))
+            }
+            StoreCommand::TakeOver(take) => {
+                self.term = self.term.max(take.above) + 1;
+                self.run = take.run;
+                StoreAnswer::TakenOver(take.run, Ok(Recovered { term: self.term, ..Recovered::default() }))
+            }
+            StoreCommand::Export(export) => StoreAnswer::Exported(Ok(self.export(export))),
+            StoreCommand::Adopt(rows) => {
+                self.term = self.term.max(rows.term);
+                for row in &rows.progress {
+                    let progress = Progress { through: row.through, ranges: row.ranges.clone() };
+                    self.progress.insert((row.owner.clone().into(), row.stream), progress);
+                }
+                StoreAnswer::Adopted(Ok(()))
+            }
+        }
+    }
+
+    fn commit(&mut self, commit: &Commit) -> Result<CommitReport, StoreFault> {
+        if commit.run != self.run {
+            return Err(StoreFault::Deposed);
+        }
+        for change in &commit.progress {
+            self.progress.insert((change.agent.clone(), change.stream), change.progress.clone());
+        }
+        Ok(CommitReport { stored: commit.points.iter().map(|points| points.count()).sum(), dead: 0 })
+    }
+
+    /// Pages have one row each.
+    fn export(&self, export: &Export) -> Page {
+        let row = |at: &(AgentId, StreamId)| {
+            self.progress.get(at).map(|known| ProgressRow::new(&at.0, at.1, known.clone(), vec![Range::new(1, 1)]))
+        };
+        let page = |progress: Vec<ProgressRow>, next| Page {
+            rows: Rows { term: self.term, progress, ..Rows::default() },
+            next,
+        };
+        match export {
+            Export::Named { streams, .. } => page(streams.iter().filter_map(row).collect(), None),
+            Export::Page { after } => {
+                let from: usize = after.as_deref().map_or(0, |after| after.parse().unwrap());
+                let rows = self.progress.keys().skip(from).take(1).filter_map(row).collect();
+                page(rows, (from + 1 < self.progress.len()).then(|| (from + 1).to_string()))
+            }
+        }
+    }
+}
+
+#[test]
+fn one_leads_and_hears_agents_and_the_other_follows_its_log() {
+    let mut world = World::new(Keeping::Apart, &["influx", "influx"]);
+    world.pass(3000);
+    assert_eq!(world.roles(), [Some(Role::StandingBy), Some(Role::Leading)], "the greater name");
+    assert_eq!((world.site(0).listens, world.site(1).listens), (false, true));
+    assert!(world.in_step(0));
+    for seq in 1..=5 {
+        world.reading(seq);
+    }
+    assert_eq!((world.through(1), world.through(0)), (5, 0), "changes gather for a moment");
+    world.pass(300);
+    assert_eq!(world.through(0), 5);
+}
+
+#[test]
+fn a_successor_has_a_term_above_the_leader_that_it_followed_even_after_a_restart() {
+    let mut world = World::new(Keeping::Apart, &["influx", "influx"]);
+    world.pass(3000);
+    world.reading(1);
+    world.pass(300);
+    let led_in = world.site(1).state.term;
+    world.sites[1] = None;
+    world.start(0, Keeping::Apart, "influx");
+    world.pass(5000);
+    assert_eq!(world.roles(), [Some(Role::Leading), None]);
+    assert!(world.site(0).state.term > led_in);
+    world.reading(1);
+    assert_eq!(world.through(0), 1, "it knows what is written");
+}
+
+#[test]
+fn who_has_missed_an_entry_asks_for_everything_again() {
+    let mut world = World::new(Keeping::Apart, &["influx", "influx"]);
+    world.pass(3000);
+    world.loses = Some("/log");
+    world.reading(1);
+    world.pass(500);
+    world.loses = None;
+    assert_eq!(world.through(0), 0);
+    world.pass(3500);
+    assert_eq!(world.through(0), 1, "the leader's beat says that there was an entry");
+    assert!(world.in_step(0));
+}
+
+#[test]
+fn a_newcomer_with_another_store_gives_way_and_the_leader_goes_on() {
+    let mut world = World::new(Keeping::Together, &["sqlite:1"]);
+    world.pass(2000);
+    world.sites.push(None);
+    world.start(1, Keeping::Together, "sqlite:2");
+    world.pass(2000);
+    assert_eq!(world.site(1).conflict.as_deref(), Some("sqlite:1"));
+    assert_eq!(world.site(0).conflict, None);
+    assert_eq!(world.roles()[0], Some(Role::Leading));
+}
+
+#[test]
+fn a_leader_whose_store_was_taken_over_stands_down() {
+    let mut world = World::new(Keeping::Together, &["sqlite:1"]);
+    world.pass(2000);
+    world.reading(1);
+    // Another process has taken the lead in the shared file while this one slept.
+    world.site(0).state.run ^= 1;
+    world.reading(2);
+    assert_eq!(world.roles(), [Some(Role::StandingBy)]);
+    assert!(!world.site(0).listens);
+    assert_eq!(world.through(0), 1, "nothing was written");
+    world.pass(5000);
+    assert_eq!(world.roles(), [Some(Role::Leading)], "nobody else leads after all");
+}
+
+#[test]
+fn an_orderly_stop_waits_for_the_store_and_hands_over_within_a_second() {
+    let mut world = World::new(Keeping::Apart, &["influx", "influx"]);
+    world.pass(3000);
+    world.reading(1);
+    world.hangs = true;
+    world.reading(2);
+    let now = world.now;
+    world.site(1).node.leave(now);
+    world.effects(1);
+    assert!(!world.site(1).node.has_left(), "a commit is at the store");
+    world.hangs = false;
+    world.work();
+    world.pass(300);
+    assert!(world.site(1).node.has_left());
+    world.sites[1] = None;
+    assert_eq!(world.through(0), 2, "what was committed last is in the log");
+    world.pass(900);
+    assert_eq!(world.roles(), [Some(Role::Leading), None]);
+}
