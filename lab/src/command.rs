@@ -9,6 +9,7 @@ use crate::story::Story;
 use crate::{LabError, render};
 use clap::Args;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -61,6 +62,9 @@ pub struct LabArgs {
     /// Readings a second of each agent
     #[arg(long, value_name = "NUMBER", default_value_t = 20.0)]
     pub rate: f64,
+    /// Strike this `fogline`, another version for example [default: this program itself]
+    #[arg(long, value_name = "FILE")]
+    pub program: Option<PathBuf>,
     /// The account as JSON, and no commentary
     #[arg(long)]
     pub json: bool,
@@ -121,7 +125,8 @@ fn options(args: &LabArgs) -> Result<Options, LabError> {
     if !(0.1..=1000.0).contains(&args.rate) {
         return Err(LabError::Options(format!("--rate {}: give 0.1 to 1000 readings a second", args.rate)));
     }
-    let program = std::env::current_exe().map_err(|error| LabError::machine("the path of this program", &error))?;
+    let own = || std::env::current_exe().map_err(|error| LabError::machine("the path of this program", &error));
+    let program = args.program.clone().map_or_else(own, Ok)?;
     let seed = args.seed.unwrap_or_else(|| fogline_runtime::clock::entropy() % SEEDS);
     Ok(Options {
         length: Duration::from_secs_f64(args.minutes * 60.0),

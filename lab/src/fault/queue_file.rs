@@ -1,8 +1,10 @@
 //! What can happen to a queue's file on its disk: an older copy of it comes back, or a part of it is gone.
 
 use super::{Fault, Lesson};
+use crate::proxy::Condition;
 use crate::site::{Agent, Site};
 use crate::{LabError, queue};
+use fogline_protocol::rng::Rng;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -47,6 +49,16 @@ fn destroy_all_but(agent: &mut Agent, kept: &[u64]) -> Result<(), LabError> {
     let waiting = queue::read(&agent.folder)?.waiting;
     waiting.into_iter().filter(|number| !kept.contains(number)).for_each(|number| agent.ledger.destroy(number));
     Ok(())
+}
+
+/// Cuts the database or its log at a random byte: one loses pages, the other the last commits.
+fn cut(folder: &Path, rng: &mut Rng) -> Result<(), LabError> {
+    let files: Vec<PathBuf> = queue::FILES.iter().map(|name| folder.join(name)).filter(|path| path.exists()).collect();
+    let chosen = usize::from(rng.percent(50)).min(files.len().saturating_sub(1));
+    let Some(path) = files.get(chosen) else { return Ok(()) };
+    let failed = |error: std::io::Error| LabError::file(path, &error);
+    let length = std::fs::metadata(path).map_err(failed)?.len();
+    File::options().write(true).open(path).and_then(|file| file.set_len(rng.below(length))).map_err(failed)
 }
 
 impl Fault for OldQueue {
@@ -103,7 +115,7 @@ impl Fault for CutQueue {
 
     fn lesson(&self) -> Lesson {
         Lesson {
-            happens: "The agent dies, and the file of its queue ends at a random byte: a file system that had a bad day.",
+            happens: "The agent's queue fills; then the agent dies, and the file ends at a random byte: a file system that had a bad day.",
             look: "The file that the agent puts aside, its log, and the columns `dropped` and `destroyed`.",
             why: "Damage costs the readings that were on the damaged pages and not stored yet, no more: they are counted and reported as gaps, \
                   and the agent goes on.",
@@ -121,19 +133,17 @@ impl Fault for CutQueue {
 
     fn strike(&self, site: &mut Site, which: u64) -> Result<String, LabError> {
         let Some(agent) = chosen(site, which) else { return Ok(String::new()) };
-        agent.kill()?;
-        destroy_all_but(agent, &[])?;
-        let path = agent.folder.join(queue::FILES[0]);
-        let failed = |error: std::io::Error| LabError::file(&path, &error);
-        let length = std::fs::metadata(&path).map_err(failed)?.len();
-        // Other bits than those that chose the agent.
-        let kept = (which >> 8).checked_rem(length).unwrap_or(0);
-        File::options().write(true).open(&path).and_then(|file| file.set_len(kept)).map_err(failed)?;
-        Ok(format!("{} is killed, and its queue cut from {length} to {kept} bytes", agent.name))
+        // An empty queue has nothing to lose.
+        agent.links.iter().for_each(|link| link.set(Condition::Stalled));
+        Ok(format!("{}'s network stalls, so that its queue fills; then it is killed, and the file cut", agent.name))
     }
 
     fn heal(&self, site: &mut Site, which: u64) -> Result<(), LabError> {
         let Some(agent) = chosen(site, which) else { return Ok(()) };
+        agent.kill()?;
+        destroy_all_but(agent, &[])?;
+        cut(&agent.folder, &mut Rng::new(which))?;
+        agent.links.iter().for_each(|link| link.set(Condition::Open));
         agent.start()?;
         let name = agent.name.clone();
         site.forgetful.push(name);

@@ -34,7 +34,10 @@ impl Run<'_> {
         let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
         let names: Vec<&str> = self.site.agents.iter().map(|agent| agent.name.as_str()).collect();
         let held = self.site.database.readings(&folders, &names).await?;
-        let audit = audit::audit(&self.options.program, &self.site).await?;
+        let audit = audit::audit(&self.options.program, &self.site).await.unwrap_or_else(|error| {
+            self.findings.push(error.to_string());
+            None
+        });
         self.end(Role::Broker, END_DEADLINE).await?;
         self.end(Role::Database, END_DEADLINE).await?;
         let mut all = std::mem::take(&mut self.site.past);
