@@ -14,6 +14,7 @@ pub mod bugs;
 pub mod checks;
 pub mod clocks;
 pub mod cloud;
+mod connecting;
 pub mod coverage;
 pub mod disk;
 pub mod edge;

@@ -5,21 +5,21 @@ mod agents;
 mod committing;
 mod folding;
 mod interface;
+mod saying;
 mod snapshot;
 mod steering;
 
 pub use interface::{CloudConfig, CloudEffect, CloudInput};
 pub use snapshot::{CloudSnapshot, Counters};
 
-use super::{Machine, Publish};
-use crate::delivery::STREAMS_MAX;
+use super::Machine;
 use crate::delivery::receiver::Accepted;
 use crate::ids::{AgentId, StreamId, Term};
 use crate::register::Issued;
 use crate::store::{AgentStatus, CommitReport, Points, Progress, Recovered, StoreAnswer, StoreCommand, StoreFault};
 use crate::time::{Monotonic, Now};
-use crate::topic::{Down, Topic, Up};
-use crate::wire::{Ack, Batch, DecisionAck, Hello, Message, PAYLOAD_MAX_BYTES, State, Status, WireError};
+use crate::topic::{Topic, Up};
+use crate::wire::{Batch, DecisionAck, Hello, Message, PAYLOAD_MAX_BYTES, Status, WireError};
 use agent::Stream;
 use agents::Agents;
 use committing::{Committing, Pending};
@@ -339,46 +339,6 @@ impl CloudNode {
         let commit = Arc::new(commit);
         self.committing = Some(Committing::new(commit.clone(), held, now));
         self.effects.push_back(CloudEffect::Store(StoreCommand::Commit(commit)));
-    }
-
-    /// At once while no write is in flight; otherwise the acknowledgement of that write says it all.
-    fn send_acks(&mut self, now: Monotonic) {
-        let idle = self.committing.is_none();
-        for (id, hello, busy, streams) in self.agents.take_due_acks(idle, now) {
-            let state = match (&self.store_down, busy) {
-                (Some(_), _) => State::StoreDown,
-                (None, true) => State::Busy,
-                (None, false) => State::Ok,
-            };
-            let credit = self.agents.credit();
-            let messages =
-                if streams.is_empty() { vec![streams.as_slice()] } else { streams.chunks(STREAMS_MAX).collect() };
-            for streams in messages {
-                self.counters.acks += 1;
-                self.publish(&id, Down::Ack, Ack { hello, credit, state, streams: streams.to_vec() }.encode());
-            }
-        }
-    }
-
-    fn send_decisions(&mut self, now: Monotonic) {
-        if self.connected.is_empty() {
-            return;
-        }
-        for (id, decision) in self.issued.due(now) {
-            if let Some(channel) = Down::of_key(&decision.key) {
-                self.counters.decisions_sent += 1;
-                self.publish(&id, channel, decision.encode());
-            }
-        }
-    }
-
-    /// Through the broker at which the agent was heard last; one that was not heard yet may be at any.
-    fn publish(&mut self, id: &AgentId, channel: Down, payload: Vec<u8>) {
-        let heard_at = self.agents.broker_of(id).filter(|broker| self.connected.contains(broker));
-        let publish = Publish { topic: Topic::Down(id.clone(), channel).to_string(), payload, retain: false };
-        for broker in self.connected.iter().copied().filter(|broker| heard_at.is_none_or(|at| at == *broker)) {
-            self.effects.push_back(CloudEffect::Publish { broker, publish: publish.clone() });
-        }
     }
 }
 
