@@ -22,6 +22,8 @@ pub(crate) struct Served {
     database: PathBuf,
     snapshots: watch::Receiver<SiteSnapshot>,
     link: Box<dyn Fn() -> LinkMetrics + Send + Sync>,
+    /// The addresses of the brokers, in their order.
+    brokers: Vec<String>,
 }
 
 impl Served {
@@ -29,8 +31,9 @@ impl Served {
         database: PathBuf,
         snapshots: watch::Receiver<SiteSnapshot>,
         link: Box<dyn Fn() -> LinkMetrics + Send + Sync>,
+        brokers: Vec<String>,
     ) -> Self {
-        Self { database, snapshots, link }
+        Self { database, snapshots, link, brokers }
     }
 
     /// Reads the database from a thread that may block.

@@ -63,7 +63,8 @@ pub async fn run(
     let (snapshots, watched) = watch::channel(node.snapshot(clock.now().mono));
     let counted = links.clone();
     let link_metrics = move || counted.iter().map(LinkHandle::metrics).fold(LinkMetrics::default(), LinkMetrics::and);
-    let served = Served::new(database.clone(), watched.clone(), Box::new(link_metrics));
+    let brokers: Vec<String> = config.brokers.iter().map(BrokerAddress::to_string).collect();
+    let served = Served::new(database.clone(), watched.clone(), Box::new(link_metrics), brokers.clone());
     let door = http::serve(config.http, served).await?;
     // Nobody may be waiting to hear it.
     ready.send(Running { url: door.url(), database, snapshots: watched }).ok();
@@ -79,7 +80,7 @@ pub async fn run(
         snapshots,
         next_snapshot: Instant::now(),
         clock,
-        journal: Journal::new(config.brokers.iter().map(BrokerAddress::to_string).collect()),
+        journal: Journal::new(brokers),
         ending: None,
         left,
     };

@@ -13,13 +13,13 @@ use std::sync::Arc;
 
 pub(super) async fn page(State(served): State<Arc<Served>>) -> impl IntoResponse {
     let snapshot = served.snapshots.borrow().clone();
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], render(&snapshot, (served.link)()))
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], render(&snapshot, (served.link)(), &served.brokers))
 }
 
 /// Name, type, meaning and value of a metric without labels.
 type Metric = (&'static str, &'static str, &'static str, u64);
 
-fn render(site: &SiteSnapshot, link: LinkMetrics) -> String {
+fn render(site: &SiteSnapshot, link: LinkMetrics, brokers: &[String]) -> String {
     let snapshot = &site.cloud;
     let mut out = String::new();
     for (name, kind, help, value) in
@@ -31,6 +31,12 @@ fn render(site: &SiteSnapshot, link: LinkMetrics) -> String {
     let (taken, refused) = ("fogline_ingest_messages_taken_total", "fogline_ingest_messages_refused_total");
     labelled(&mut out, taken, "Messages of agents that were taken.", "channel", &snapshot.counters.taken);
     labelled(&mut out, refused, "Messages of agents that were not taken.", "reason", &snapshot.counters.refused);
+    let at = "fogline_ingest_agents_at_broker";
+    writeln!(out, "# HELP {at} Agents in memory, by the broker at which they were heard last.\n# TYPE {at} gauge").ok();
+    for (place, broker) in brokers.iter().enumerate() {
+        let agents = snapshot.at_brokers.get(&place).copied().unwrap_or(0);
+        writeln!(out, "{at}{{broker=\"{broker}\"}} {agents}").ok();
+    }
     let build = "fogline_build_info";
     writeln!(out, "# HELP {build} The program.\n# TYPE {build} gauge").ok();
     writeln!(out, "{build}{{program=\"fogline-ingest\",version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")).ok();

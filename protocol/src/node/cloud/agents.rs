@@ -37,12 +37,20 @@ pub(super) struct Agents {
     urgent: BTreeSet<AgentId>,
     held: u64,
     credit_bytes: u64,
+    /// How many were heard at which broker, at the last look.
+    at_brokers: BTreeMap<usize, usize>,
 }
 
 impl Agents {
     pub(super) fn new(credit_bytes: u64) -> Self {
         let none = BTreeSet::new;
-        Self { list: BTreeMap::new(), active: none(), owed: none(), urgent: none(), held: 0, credit_bytes }
+        let (list, at_brokers) = (BTreeMap::new(), BTreeMap::new());
+        Self { list, active: none(), owed: none(), urgent: none(), held: 0, credit_bytes, at_brokers }
+    }
+
+    /// How many agents were heard at which broker, at the last look over all.
+    pub(super) const fn at_brokers(&self) -> &BTreeMap<usize, usize> {
+        &self.at_brokers
     }
 
     pub(super) fn len(&self) -> usize {
@@ -249,7 +257,9 @@ impl Agents {
         });
         self.list.retain(|_, agent| agent.is_waited_for() || now.since(agent.heard) < FORGET_AFTER);
         let mut recall = Vec::new();
+        self.at_brokers.clear();
         for (id, agent) in &mut self.list {
+            *self.at_brokers.entry(agent.broker).or_default() += 1;
             // Also who is owed a word that waits for the end of a write, which may take an outage long: of a batch that was turned
             // away, or came again. It must not take that for silence.
             let waits = agent.is_waited_for() || self.owed.contains(id);

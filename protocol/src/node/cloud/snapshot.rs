@@ -66,6 +66,8 @@ pub struct CloudSnapshot {
     pub term: Option<Term>,
     /// Agents in memory.
     pub agents: usize,
+    /// How many of them were heard last at which broker, by its place in the list.
+    pub at_brokers: BTreeMap<usize, usize>,
     /// Agents that share the credit.
     pub active: usize,
     /// The credit of each of them, in bytes.
@@ -88,6 +90,7 @@ impl CloudNode {
             connected: !self.connected.is_empty(),
             term: Some(self.issued.term().clone()),
             agents: self.agents.len(),
+            at_brokers: self.agents.at_brokers().clone(),
             active: self.agents.active(),
             credit: self.agents.credit(),
             held_bytes: self.agents.held_bytes(),

@@ -5,6 +5,7 @@ use crate::ids::{Name, Term};
 use crate::node::CloudSnapshot;
 use crate::time::Monotonic;
 use crate::wire::Role;
+use std::collections::BTreeMap;
 
 /// An ingester at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +55,7 @@ impl SiteNode {
             connected: !self.connected.is_empty(),
             term: self.election.term().cloned(),
             agents: 0,
+            at_brokers: BTreeMap::new(),
             active: 0,
             credit: 0,
             held_bytes: 0,
