@@ -30,11 +30,6 @@ pub(crate) trait Fault: Sync + std::fmt::Debug {
         &[]
     }
 
-    /// Whether it is played without being named.
-    fn is_usual(&self) -> bool {
-        true
-    }
-
     /// Whether it changes what is on a disk behind the back of its owner.
     fn changes_disk(&self) -> bool {
         false

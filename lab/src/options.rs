@@ -36,7 +36,7 @@ pub struct Options {
     pub sites: usize,
     /// Where they store.
     pub store: StoreKind,
-    /// Names of faults; none: all that this machine and this store can play, but those that are only played when they are named.
+    /// Names of faults; none: all that this machine, this store and these sites can play.
     pub faults: Option<Vec<String>>,
     /// Keep the folder of the run though its verdict is good.
     pub keep: bool,
@@ -96,7 +96,7 @@ impl Options {
     /// [`LabError::Options`] for a name that is no fault's.
     pub(crate) fn select(&self, machine: &Machine) -> Result<Selection, LabError> {
         let asked: Vec<&'static dyn Fault> = match &self.faults {
-            None => fault::ALL.iter().copied().filter(|fault| fault.is_usual()).collect(),
+            None => fault::ALL.to_vec(),
             Some(names) => names.iter().map(|name| fault::find(name)).collect::<Result<_, _>>()?,
         };
         let mut selection = Selection { faults: Vec::new(), skipped: Vec::new() };

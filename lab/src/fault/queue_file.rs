@@ -122,11 +122,6 @@ impl Fault for CutQueue {
         }
     }
 
-    /// An agent refuses a damaged file as long as queues do not heal.
-    fn is_usual(&self) -> bool {
-        false
-    }
-
     fn changes_disk(&self) -> bool {
         true
     }
