@@ -178,3 +178,31 @@ fn with_one_broker_an_agent_stays() {
     edge.run_until(600_000);
     assert_eq!(edge.moved, None);
 }
+
+#[test]
+fn an_ingester_that_knows_nothing_of_the_agent_is_told_at_once_and_not_too_often() {
+    let mut edge = Edge::connected(2);
+    let hellos = |edge: &Edge| edge.said.iter().filter(|publish| publish.topic.ends_with("/up/hello")).count();
+    edge.hello_is_answered();
+    assert_eq!((hellos(&edge), edge.batches()), (1, 1));
+    edge.run_until(1_000);
+    assert_eq!((hellos(&edge), edge.batches()), (1, 1), "it waits for an answer");
+    edge.hears_state(State::Busy);
+    assert_eq!((hellos(&edge), edge.batches()), (1, 1), "one that is busy has its reading");
+    edge.hears_state(State::Ok);
+    assert_eq!((hellos(&edge), edge.batches()), (2, 2), "its predecessor had it");
+    edge.run_until(1_500);
+    edge.hears_state(State::Ok);
+    assert_eq!((hellos(&edge), edge.batches()), (2, 2));
+    edge.run_until(4_000);
+    let (said, sent) = (hellos(&edge), edge.batches());
+    edge.hears_state(State::Ok);
+    assert_eq!((hellos(&edge), edge.batches()), (said + 1, sent + 1), "one takeover soon after another");
+    // And one at which the hello itself waits.
+    edge.handle(EdgeInput::Disconnected);
+    edge.handle(EdgeInput::Connected { broker: 1, connection: 2 });
+    edge.run_until(6_500);
+    let before = hellos(&edge);
+    edge.hears_state(State::Ok);
+    assert_eq!(hellos(&edge), before + 1);
+}

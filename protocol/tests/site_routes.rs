@@ -76,3 +76,20 @@ fn hello_again(node: &mut CloudNode) {
     hello(node, 0, 4, now(801));
     assert_eq!(answered_at(node, now(801)), [0]);
 }
+
+#[test]
+fn an_agent_that_a_broker_shows_online_is_spoken_to_once_where_it_is() {
+    let config = CloudConfig::new(Name::new("ingest-1").unwrap(), 1);
+    let mut node = CloudNode::new(config, Recovered { term: 1, ..Recovered::default() }, now(0));
+    node.handle(CloudInput::Connected { broker: 0 }, now(0));
+    node.handle(CloudInput::Connected { broker: 1 }, now(0));
+    // What brokers have kept: the agent has left the first one.
+    said(&mut node, 0, "status", status(false, (1, 1)), now(1));
+    assert_eq!(answered_at(&mut node, now(1)), [0; 0]);
+    said(&mut node, 1, "status", status(true, (1, 2)), now(2));
+    assert_eq!(answered_at(&mut node, now(2)), [1]);
+    said(&mut node, 1, "status", status(true, (1, 2)), now(3));
+    assert_eq!(answered_at(&mut node, now(3)), [0; 0], "once is enough");
+    hello(&mut node, 1, 1, now(4));
+    assert_eq!(answered_at(&mut node, now(4)), [1]);
+}

@@ -282,6 +282,11 @@ impl Sender {
         self.freeing = false;
     }
 
+    /// Whoever was to answer is gone: what is in flight is sent again without a wait.
+    pub fn send_again(&mut self) {
+        self.unsend_all();
+    }
+
     /// Whatever waited too long goes back to be sent again.
     pub fn handle_timeout(&mut self, now: Monotonic) {
         self.lanes.grow_old(now);

@@ -111,7 +111,7 @@ impl CloudNode {
                 Batch::decode(payload).map(|batch| self.batch(&id, batch, payload.len() as u64 + BATCH_KEEP))
             }
             Up::Hello => Hello::decode(payload).map(|hello| self.hello(&id, hello, now)),
-            Up::Status => Status::decode(payload).map(|status| self.status(id, status, now)),
+            Up::Status => Status::decode(payload).map(|status| self.status(id, broker, status, now)),
             Up::Ack => DecisionAck::decode(payload).map(|ack| self.decision_answered(&id, &ack, now)),
         };
         if let Err(error) = understood {
@@ -242,8 +242,11 @@ impl CloudNode {
         }
     }
 
-    fn status(&mut self, id: AgentId, status: Status, now: Now) {
+    fn status(&mut self, id: AgentId, broker: usize, status: Status, now: Now) {
         self.counters.take("status");
+        if status.online {
+            self.agents.is_online_at(&id, broker);
+        }
         let newest = self.agents.newest_status(&id, &status);
         if newest {
             self.statuses.insert(id.clone(), AgentStatus { agent: id, status, heard: now.wall });

@@ -10,6 +10,7 @@ pub use interface::{EdgeConfig, EdgeEffect, EdgeInput};
 pub use snapshot::EdgeSnapshot;
 
 use super::{Machine, Publish};
+use crate::delivery::backoff::RESEND_MIN;
 use crate::delivery::sender::Sender;
 use crate::failover::Failover;
 use crate::ids::AgentId;
@@ -17,7 +18,7 @@ use crate::queue::{Free, FullPolicy, QueueAnswer, QueueCommand, QueueFault, Queu
 use crate::register::{InForce, Received};
 use crate::time::{Monotonic, Now};
 use crate::topic::{Down, Topic, Up};
-use crate::wire::{Ack, Decision, DecisionAck, Message, Status};
+use crate::wire::{Ack, Decision, DecisionAck, Message, State, Status};
 use batching::Batching;
 use hello::HelloTimer;
 use recent::Recent;
@@ -33,6 +34,9 @@ const FAULT_PAUSE: Duration = Duration::from_secs(1);
 const FREE_EVERY: Duration = Duration::from_millis(200);
 /// This many readings do not wait so long.
 const FREE_READINGS: u64 = 4096;
+/// How often an ingester that knows nothing of this agent is told at once. Less than a takeover takes, so that each new leader is; and
+/// no less than the time after which a batch is sent again in any case, as one that looks for a stream for long says the same.
+const INTRODUCE_EVERY: Duration = RESEND_MIN;
 /// The most latency samples that wait to be taken.
 const LATENCIES_MAX: usize = 100_000;
 
@@ -55,6 +59,8 @@ pub struct EdgeNode {
     fault: Option<QueueFault>,
     /// What is acknowledged waits in the queue until then, if no append takes it along.
     next_free: Monotonic,
+    /// An ingester that knows nothing of this agent has to wait until then.
+    next_introduction: Monotonic,
     /// The disk is left alone until then.
     retry_at: Option<Monotonic>,
     acknowledged: u64,
@@ -90,6 +96,7 @@ impl EdgeNode {
             next_status: now.mono,
             fault: None,
             next_free: Monotonic::ZERO,
+            next_introduction: Monotonic::ZERO,
             retry_at: None,
             acknowledged: 0,
             refused_messages: 0,
@@ -224,7 +231,20 @@ impl EdgeNode {
         }
     }
 
+    /// The ingester knows nothing of this agent: it has just taken another one's place. What that one was sent is gone, and need not
+    /// be waited for.
+    fn introduce(&mut self, now: Monotonic) {
+        if self.next_introduction <= now && (self.hello.waits() || self.sender.waits()) {
+            self.next_introduction = now + INTRODUCE_EVERY;
+            self.hello.renew(now);
+            self.sender.send_again();
+        }
+    }
+
     fn acknowledged(&mut self, ack: &Ack, now: Now) {
+        if ack.hello.is_none() && ack.streams.is_empty() && ack.state == State::Ok {
+            self.introduce(now.mono);
+        }
         let answers_hello = ack.hello.is_some_and(|number| self.hello.answered(number, now.mono));
         let outcome = self.sender.acknowledge(ack, answers_hello, now.mono);
         self.acknowledged += outcome.readings;

@@ -27,6 +27,8 @@ pub(super) struct Agent {
     pub(super) forgotten: BTreeSet<StreamId>,
     /// Recalls that the store has not answered yet.
     pub(super) recalls: usize,
+    /// It has spoken to this ingester, or was asked to.
+    pub(super) met: bool,
     /// The number of a hello that the next acknowledgement answers.
     pub(super) answers: Option<u64>,
     /// Something was not taken since the last acknowledgement.
@@ -51,6 +53,7 @@ impl Agent {
             named: Vec::new(),
             forgotten: BTreeSet::new(),
             recalls: 0,
+            met: false,
             answers: None,
             turned_away: false,
             held: 0,

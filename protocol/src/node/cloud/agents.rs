@@ -105,11 +105,21 @@ impl Agents {
         room
     }
 
-    /// The agent is at this broker. What a broker says for it, retained or as its last will, does not show that.
+    /// The agent spoke at this broker. What a broker says for it, retained or as its last will, does not show that.
     pub(super) fn is_at(&mut self, id: &AgentId, broker: usize) {
         if let Some(agent) = self.list.get_mut(id) {
             agent.broker = broker;
+            agent.met = true;
         }
+    }
+
+    /// A broker says that the agent is online there. One that has not spoken yet may wait for an answer of another ingester, whose
+    /// place this one has taken: it is owed a word, in which none of its streams is named.
+    pub(super) fn is_online_at(&mut self, id: &AgentId, broker: usize) {
+        let Some(agent) = self.list.get_mut(id).filter(|agent| !agent.met) else { return };
+        agent.broker = broker;
+        agent.met = true;
+        self.owed.insert(id.clone());
     }
 
     /// The agent has something to send.

@@ -57,7 +57,8 @@ impl HelloTimer {
         }
     }
 
-    fn renew(&mut self, now: Monotonic) {
+    /// A new one is due at once.
+    pub(super) fn renew(&mut self, now: Monotonic) {
         self.number += 1;
         self.answered = false;
         self.wait = RESEND_FIRST;
