@@ -30,6 +30,9 @@ const LEAVE_DEADLINE: Duration = Duration::from_millis(1500);
 /// How long to say goodbye to a broker.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
+/// Ingesters are few, and a leader that finds a broker later than the others stands aside for them after a lease of 3 s.
+const RETRY_WITHIN: Duration = Duration::from_secs(1);
+
 /// What a running ingester can be asked for.
 #[derive(Debug, Clone)]
 pub struct Running {
@@ -118,6 +121,7 @@ fn connect(config: &IngestConfig, realm: &Realm) -> anyhow::Result<(Vec<LinkHand
         link.incoming_bytes = INCOMING_BYTES / share;
         link.security = config.security.clone();
         link.outgoing_bytes = OUTGOING_BYTES / share;
+        link.retry_within = RETRY_WITHIN;
         link.inflight = fogline_runtime::link::MAX_INFLIGHT;
         let (handle, heard) = Link::start(link, |_| None)?;
         links.push(handle);

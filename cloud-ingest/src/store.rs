@@ -104,8 +104,8 @@ pub trait Store: Send {
 pub enum StoreError {
     /// Stop the other ingester, give this one another file, or let both share the file.
     #[error(
-        "{} is in use by another ingester (it holds {}): stop that one, give this one another file, or start both as sites \
-         that share the file", .file.display(), .lock.display()
+        "{} is in use by another ingester (it holds {}): stop that one, give this one another file, or start both \
+         with --shared, as sites that share the file", .file.display(), .lock.display()
     )]
     InUse {
         /// The database.
@@ -115,8 +115,8 @@ pub enum StoreError {
     },
     /// Stop the other ingester and start it as one that shares the file, too.
     #[error(
-        "{} is in use by an ingester that shares it with nobody (it holds {}): stop that one, and start both as sites that \
-         share the file", .file.display(), .lock.display()
+        "{} is in use by an ingester that shares it with nobody (it holds {}): stop that one, and start both with \
+         --shared, as sites that share the file", .file.display(), .lock.display()
     )]
     NotShared {
         /// The database.

@@ -5,9 +5,9 @@ use std::time::Duration;
 /// Longest wait before the next broker of the list, and before the second round. Short, because most cuts are a broker that restarts.
 const INITIAL: Duration = Duration::from_millis(250);
 
-/// Longest wait of all. A broker that comes back is to be found within 8 s, the walk over the others and the first answer included;
+/// Longest wait of all, by default. A broker that comes back is to be found within 8 s, the walk over the others and the first answer included;
 /// and a thousand clients of one broker that return evenly within 5 s are 200 a second, which a broker with TLS takes too.
-const CAP: Duration = Duration::from_secs(5);
+pub(super) const CAP: Duration = Duration::from_secs(5);
 
 /// Exponential backoff with full jitter: a wait is drawn evenly from zero to a bound that doubles with each round, so
 /// that ten thousand clients of one restarted broker do not return at the same moment.
@@ -18,12 +18,13 @@ pub(super) struct Backoff {
     random: u64,
     failures: u32,
     brokers: u32,
+    cap: Duration,
 }
 
 impl Backoff {
-    /// A backoff over a list of `brokers` (at least 1). The same `seed` gives the same waits.
-    pub(super) fn new(seed: u64, brokers: usize) -> Self {
-        Self { random: seed, failures: 0, brokers: u32::try_from(brokers).unwrap_or(u32::MAX).max(1) }
+    /// A backoff over a list of `brokers` (at least 1), with no wait longer than `cap`. The same `seed` gives the same waits.
+    pub(super) fn new(seed: u64, brokers: usize, cap: Duration) -> Self {
+        Self { random: seed, failures: 0, brokers: u32::try_from(brokers).unwrap_or(u32::MAX).max(1), cap }
     }
 
     /// Counts a failure and says how long to wait before the next attempt.
@@ -42,11 +43,11 @@ impl Backoff {
     fn bound(&self) -> Duration {
         let attempts = self.failures.saturating_add(1);
         if !attempts.is_multiple_of(self.brokers) {
-            return INITIAL;
+            return INITIAL.min(self.cap);
         }
         let rounds = attempts / self.brokers;
         let factor = 1_u32.checked_shl(rounds - 1).unwrap_or(u32::MAX);
-        INITIAL.checked_mul(factor).unwrap_or(CAP).min(CAP)
+        INITIAL.checked_mul(factor).unwrap_or(self.cap).min(self.cap)
     }
 
     /// SplitMix64: enough for jitter, and it needs no dependency.
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     fn delays(seed: u64, brokers: usize, count: usize) -> Vec<Duration> {
-        let mut backoff = Backoff::new(seed, brokers);
+        let mut backoff = Backoff::new(seed, brokers, CAP);
         (0..count).map(|_| backoff.next_delay()).collect()
     }
 
@@ -94,7 +95,7 @@ mod tests {
 
     #[test]
     fn many_failures_do_not_overflow_and_still_wait() {
-        let mut backoff = Backoff::new(1, 1);
+        let mut backoff = Backoff::new(1, 1, CAP);
         backoff.failures = u32::MAX;
         let longest = (0..100).map(|_| backoff.next_delay()).max().unwrap();
         assert!(longest <= CAP && longest > CAP / 2, "{longest:?}");
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn within_a_round_waits_are_short_however_long_all_are_away() {
         for seed in 0..200 {
-            let mut backoff = Backoff::new(seed, 3);
+            let mut backoff = Backoff::new(seed, 3, CAP);
             backoff.failures = 300;
             let waits: Vec<Duration> = (0..3).map(|_| backoff.next_delay()).collect();
             assert!(waits[0] <= INITIAL && waits[1] <= INITIAL && waits[2] <= CAP, "{waits:?}");
@@ -122,12 +123,19 @@ mod tests {
     #[test]
     fn a_reset_starts_again_with_the_shortest_bound() {
         for seed in 0..200 {
-            let mut backoff = Backoff::new(seed, 1);
+            let mut backoff = Backoff::new(seed, 1, CAP);
             for _ in 0..10 {
                 backoff.next_delay();
             }
             backoff.reset();
             assert!(backoff.next_delay() <= INITIAL);
         }
+    }
+
+    #[test]
+    fn whoever_is_in_a_hurry_waits_less() {
+        let mut backoff = Backoff::new(7, 1, Duration::from_secs(1));
+        let longest = (0..200).map(|_| backoff.next_delay()).max().unwrap();
+        assert!((Duration::from_millis(900)..=Duration::from_secs(1)).contains(&longest), "{longest:?}");
     }
 }

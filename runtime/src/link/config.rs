@@ -5,6 +5,7 @@ use std::time::Duration;
 use rumqttc::valid_filter;
 
 use super::address::{BrokerAddress, Transport};
+use super::backoff::CAP;
 use super::publish::min_outgoing_bytes;
 use super::security::LinkSecurity;
 use super::tls::TlsFileError;
@@ -58,6 +59,9 @@ pub struct LinkConfig {
     pub incoming_bytes: usize,
     /// How long a PUBACK or SUBACK may take before the connection is given up, at least 100 ms. Default 20 s.
     pub ack_timeout: Duration,
+    /// Longest wait between two attempts to connect, at least 100 ms. Default 5 s: a fleet that lost its broker must not return at
+    /// once. Each wait is drawn from zero to a bound that doubles up to this.
+    pub retry_within: Duration,
     /// Whom the link trusts, and what it shows. Default: the system's roots, and nothing.
     pub security: LinkSecurity,
     /// Seed of the jitter between attempts to connect.
@@ -92,6 +96,7 @@ impl LinkConfig {
             outgoing_bytes: 2 * 1024 * 1024,
             incoming_bytes: 4 * 1024 * 1024,
             ack_timeout: Duration::from_secs(20),
+            retry_within: CAP,
             security: LinkSecurity::default(),
             seed,
         }
@@ -160,6 +165,7 @@ impl LinkConfig {
                 format!("incoming_bytes must be at least {smallest_queue}, to hold the largest packet"),
             ),
             (self.ack_timeout < Duration::from_millis(100), "ack_timeout must be at least 100 ms".to_owned()),
+            (self.retry_within < Duration::from_millis(100), "retry_within must be at least 100 ms".to_owned()),
             (
                 self.connect_bytes() > self.max_packet_bytes,
                 "user name and password do not fit into one packet of max_packet_bytes".to_owned(),
@@ -196,7 +202,8 @@ mod tests {
     #[test]
     fn each_value_out_of_range_is_named() {
         type Change = fn(&mut LinkConfig);
-        let cases: [(&str, Change); 15] = [
+        let cases: [(&str, Change); 16] = [
+            ("retry_within", |c| c.retry_within = Duration::ZERO),
             ("brokers", |c| c.brokers.clear()),
             ("client_id", |c| c.client_id.clear()),
             ("subscriptions", |c| c.subscriptions = vec!["a".to_owned(); 65]),

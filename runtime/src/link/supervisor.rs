@@ -36,7 +36,7 @@ pub(super) struct Supervisor<W> {
 impl<W: FnMut(u64) -> Option<Publish> + Send> Supervisor<W> {
     pub(super) async fn run(mut self) {
         let brokers = self.context.config.brokers.len();
-        let mut backoff = Backoff::new(self.context.config.seed, brokers);
+        let mut backoff = Backoff::new(self.context.config.seed, brokers, self.context.config.retry_within);
         let mut broker = 0;
         for connection in 1_u64.. {
             let (end, lasted) = self.connect(broker, connection).await;
