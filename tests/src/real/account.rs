@@ -55,6 +55,14 @@ impl Database {
         self.query(sql, [agent], |row| row.get(0)).unwrap_or(0)
     }
 
+    /// How many values of an agent are in its hourly averages.
+    #[must_use]
+    pub fn averaged(&self, agent: &str) -> i64 {
+        let sql = "SELECT coalesce(sum(n), 0) FROM aggregate g JOIN average v ON v.id = g.average
+                   WHERE v.agent = ?1 AND width_s = 3600";
+        self.query(sql, [agent], |row| row.get(0)).unwrap_or(0)
+    }
+
     /// The newest stream of an agent of which something is written, as the number that its id shows.
     #[must_use]
     pub fn stream_of(&self, agent: &str) -> Option<u64> {

@@ -15,8 +15,15 @@ impl Audit {
     /// Of an ingester, whose file holds the readings too.
     #[must_use]
     pub fn of(ingester: &Ingester) -> Self {
-        let ingesters = vec![ingester.folder().to_owned()];
-        Self { sources: Sources { ingesters, queues: Vec::new(), database: Database::Sqlite } }
+        Self::of_all([ingester])
+    }
+
+    /// Of several ingesters that work for the same agents: some share a file.
+    #[must_use]
+    pub fn of_all<'a>(ingesters: impl IntoIterator<Item = &'a Ingester>) -> Self {
+        let mut folders: Vec<PathBuf> = ingesters.into_iter().map(|ingester| ingester.folder().to_owned()).collect();
+        folders.dedup();
+        Self { sources: Sources { ingesters: folders, queues: Vec::new(), database: Database::Sqlite } }
     }
 
     /// With the readings in the database at `url`.

@@ -5,8 +5,50 @@ use super::broker::Broker;
 use super::http::get;
 use super::program::{Program, Recipe};
 use super::wait::until;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+/// How an ingester is started.
+#[derive(Debug, Clone)]
+pub struct IngesterRecipe {
+    recipe: Recipe,
+    folder: PathBuf,
+}
+
+impl IngesterRecipe {
+    /// One of this name that is connected to all of `brokers` and stores in SQLite in `folder`.
+    #[must_use]
+    pub fn new(name: &str, brokers: &[&Broker], folder: &Path) -> Self {
+        let brokers: Vec<String> = brokers.iter().map(|broker| broker.address()).collect();
+        let recipe = Recipe::ours("fogline-ingest")
+            .args(["--name", name, "--broker", &brokers.join(","), "--http", "127.0.0.1:0", "--data-dir"])
+            .arg(folder)
+            .ready_when("fogline-ingest ready, http://");
+        Self { recipe, folder: folder.to_owned() }
+    }
+
+    /// With more arguments.
+    #[must_use]
+    pub fn args<S: Into<OsString>>(self, args: impl IntoIterator<Item = S>) -> Self {
+        Self { recipe: self.recipe.args(args), ..self }
+    }
+
+    /// Starts it, and waits until it can take and store readings, or stands by for one that can.
+    #[must_use]
+    pub fn start(self) -> Ingester {
+        let ingester = Ingester { program: Program::start(self.recipe), folder: self.folder };
+        ingester.wait_until_useful();
+        ingester
+    }
+
+    /// Runs one that ends of its own accord: status and output.
+    #[must_use]
+    pub fn run(&self) -> (ExitStatus, String) {
+        self.recipe.run()
+    }
+}
 
 /// `fogline-ingest`. Its HTTP port is another one after each start; its data stay.
 #[derive(Debug)]
@@ -26,19 +68,17 @@ impl Ingester {
     /// The same with more arguments.
     #[must_use]
     pub fn start_with(broker: &Broker, folder: &Path, args: &[&str]) -> Self {
-        let recipe = Recipe::ours("fogline-ingest")
-            .args(["--broker", &broker.address(), "--http", "127.0.0.1:0", "--data-dir"])
-            .arg(folder)
-            .args(args.iter().copied())
-            .ready_when("fogline-ingest ready, http://");
-        let ingester = Self { program: Program::start(recipe), folder: folder.to_owned() };
-        ingester.wait_until_useful();
-        ingester
+        IngesterRecipe::new("ingest-1", &[broker], folder).args(args.iter().copied()).start()
     }
 
     /// Kills it, starts it again, and waits until it can take and store readings.
     pub fn bounce(&mut self) {
         self.program.kill();
+        self.restart();
+    }
+
+    /// Starts one that has ended again, and waits until it can take and store readings, or stands by for one that can.
+    pub fn restart(&mut self) {
         self.program.restart();
         self.wait_until_useful();
     }
@@ -73,12 +113,35 @@ impl Ingester {
         Database::new(&self.folder.join("fogline.db"))
     }
 
+    /// Its own state, where its readings are in another database.
+    #[must_use]
+    pub fn state(&self) -> Database {
+        Database::new(&self.folder.join("state.db"))
+    }
+
     /// The value of a metric without labels.
     #[must_use]
     pub fn metric(&self, name: &str) -> u64 {
-        let (_, page) = get(self.http(), "/metrics").expect("the ingester answers");
-        let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-        value.unwrap_or_else(|| panic!("no {name} in {page}"))
+        self.try_metric(name).unwrap_or_else(|| panic!("the ingester does not tell {name}"))
+    }
+
+    /// The value of a metric without labels; none when the ingester does not answer. One that is paused is waited for.
+    #[must_use]
+    pub fn try_metric(&self, name: &str) -> Option<u64> {
+        let (_, page) = get(self.http(), "/metrics")?;
+        page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+    }
+
+    /// True of one that says that it takes readings.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.try_metric("fogline_ingest_leading") == Some(1)
+    }
+
+    /// True of one that says that it stands by, and could take over without loss.
+    #[must_use]
+    pub fn stands_by(&self) -> bool {
+        !self.leads() && self.try_metric("fogline_ingest_in_step") == Some(1)
     }
 
     /// The values of a metric by its one label.

@@ -128,9 +128,24 @@ impl Program {
 
     /// Ends it by SIGTERM.
     pub fn terminate(&mut self) -> ExitStatus {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).unwrap();
-        kill_process(pid, Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         self.ended()
+    }
+
+    /// Stops it where it is, by SIGSTOP: its connections stay, and it says nothing. Killed when dropped all the same.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on after a pause: for it no time has passed but on the clocks.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Sends it a signal. It must run.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).unwrap();
+        kill_process(pid, signal).unwrap();
     }
 
     /// Waits for its end.

@@ -41,10 +41,10 @@ fn hostile_messages(kind: Kind, skips: &[Attack]) {
 
     let ingester = &site.ingester;
     until("all messages are counted", || (counts(ingester).values().sum::<u64>() >= expected.sent).then_some(()));
-    until("nothing is held", || (ingester.metric("fogline_ingest_held_bytes ") == 0).then_some(()));
+    until("nothing is held", || (ingester.metric("fogline_ingest_held_bytes") == 0).then_some(()));
     let problems = expected.problems(&counts(ingester));
     assert!(problems.is_empty(), "{problems:#?}");
-    assert_eq!(ingester.metric("fogline_ingest_broker_shed_total "), 0);
+    assert_eq!(ingester.metric("fogline_ingest_broker_shed_total"), 0);
     let peak = peak_bytes(ingester.program.id());
     assert!((1..INGESTER_BYTES).contains(&peak), "the ingester took {peak} bytes");
     println!("the ingester took {} MiB at most", peak >> 20);

@@ -1,0 +1,42 @@
+//! A leader that is paused for longer than its lease, and goes on as if it still led.
+
+use crate::alone;
+use crate::limits::{LimitWatch, in_force};
+use crate::progress::{running_agent, until_more};
+use fogline_tests::real::{Kind, Shared, Sites, until};
+use std::time::{Duration, Instant};
+
+/// More than two leases.
+const PAUSE: Duration = Duration::from_secs(8);
+
+#[test]
+fn a_leader_that_was_paused_stands_down_and_changes_nothing() {
+    let _alone = alone();
+    let Some(sites) = Sites::start(Kind::Embedded, Shared::File) else { return };
+    let mut agent = running_agent(&sites);
+    let limits = LimitWatch::start(&agent);
+    let (old, _) = until("a limit is in force", || in_force(&agent));
+    assert_eq!(old.ingester.as_str(), "ingest-1");
+
+    let paused = Instant::now();
+    sites.ingesters[0].program.pause();
+    sites.until_leads(1);
+    let database = sites.ingesters[1].database();
+    until_more("stored by the other", || {}, || database.stored("lane-1"));
+    until("the pause is over", || (paused.elapsed() >= PAUSE).then_some(()));
+    sites.ingesters[0].program.resume();
+
+    sites.until_stands_by(0);
+    let said = sites.ingesters[0].program.output();
+    assert!(said.line_where("it leads no more", |line| line.contains("leads no more")).is_some());
+    let newer = until("a limit of the new term is in force", || in_force(&agent).filter(|(term, _)| *term > old));
+    assert_eq!(newer.0.ingester.as_str(), "ingest-2");
+    until_more("stored after that", || {}, || database.stored("lane-1"));
+    assert!(sites.ingesters[1].leads() && !sites.ingesters[0].leads());
+    assert_eq!(sites.ingesters[1].metric("fogline_ingest_leads_total"), 1);
+
+    let seen = limits.end();
+    assert!(seen.len() > 1, "{seen:?}");
+    assert!(agent.program.terminate().success());
+    sites.audit(&[&agent]).passes();
+}

@@ -1,0 +1,46 @@
+//! What two sites cannot share is refused at the start, with the reason.
+
+use fogline_tests::real::{Ingester, IngesterRecipe, Kind, Shared, Site, Sites};
+use std::process::ExitStatus;
+
+fn refused(recipe: &IngesterRecipe, status: i32, words: &[&str]) {
+    let (ended, said): (ExitStatus, String) = recipe.run();
+    assert_eq!(ended.code(), Some(status), "{said}");
+    for word in words {
+        assert!(said.contains(word), "no {word:?} in {said}");
+    }
+}
+
+#[test]
+fn another_store_beside_one_that_is_in_use() {
+    let Some(sites) = Sites::start(Kind::Embedded, Shared::File) else { return };
+    // A higher rank changes nothing: the others are at work.
+    let another = sites.another("ingest-3", "own").args(["--rank", "7"]);
+    refused(&another, 1, &["ingest-1", "another store (sqlite:", "--shared", "--store influxdb", "--region"]);
+    assert!(sites.ingesters[0].leads() && sites.ingesters[1].stands_by());
+}
+
+#[test]
+fn a_file_that_is_not_shared() {
+    let Some(mut site) = Site::start(Kind::Embedded) else { return };
+    let folder = site.ingester.folder().to_owned();
+    let second = IngesterRecipe::new("ingest-2", &[&site.broker], &folder);
+    let path = folder.display().to_string();
+    refused(&second, 1, &[&path, "in use by another ingester", "--shared"]);
+    refused(&second.clone().args(["--shared"]), 1, &[&path, "shares it with nobody", "--shared"]);
+    assert!(site.ingester.leads());
+
+    // And one that is shared cannot be had alone.
+    site.ingester.program.kill();
+    let shared = Ingester::start_with(&site.broker, &folder, &["--shared"]);
+    refused(&second, 1, &[&path, "in use by another ingester"]);
+    assert!(shared.leads());
+}
+
+#[test]
+fn a_shared_file_where_there_is_none() {
+    let Some(site) = Site::start(Kind::Embedded) else { return };
+    let influx = ["--shared", "--store", "influxdb", "--influxdb-url", "http://127.0.0.1:1"];
+    let recipe = IngesterRecipe::new("ingest-2", &[&site.broker], &site.path("own")).args(influx);
+    refused(&recipe, 2, &["shared: only a SQLite file", "by its address"]);
+}
