@@ -26,6 +26,8 @@ mod report;
 mod sets;
 mod sqlite;
 
+pub(crate) use command::TOKEN_VARIABLE;
+
 pub use account::{Account, AgentAccount, Counts, LostRange, RANGES_LISTED};
 pub use command::{AuditArgs, EXAMPLES, execute};
 pub use error::AuditError;

@@ -7,6 +7,7 @@ mod backlog;
 mod check;
 mod crowd;
 mod disk;
+mod failover;
 mod fleet;
 mod latency;
 mod outbox;
@@ -43,13 +44,18 @@ Examples:
   fogline bench --storm                                   1,000 agents lose their broker at once
   fogline bench --store null                              the path without a database
   fogline bench --store influxdb --influxdb-url http://localhost:8086 --influxdb-token-file token
+  fogline bench --failover                                two sites: kill leader, broker and site, and time the takeovers
+  fogline bench --failover --rounds 10 --store influxdb --influxdb-url http://localhost:8086
   fogline bench --outbox                                  the queue on disk by itself
   fogline bench --json | jq .steady.latency               as JSON
 
 Everything is measured on this machine's loopback, with every commit synced to the disk that holds the current directory, or
 that of --data-dir. At the end it is checked that what was acknowledged is in the store.
 
-Exit status: 0 when the check passed, 1 when it did not or a process failed, 2 for bad settings, 130 when interrupted.";
+With --failover two brokers, two ingesters and the agents are killed and stopped in turn, and started again; each of the times must
+be within its goal, no limit may go back, and an audit at the end must find nothing lost and nothing stored twice.
+
+Exit status: 0 when the check passed and the goals were met, 1 when not or a process failed, 2 for bad settings, 130 when interrupted.";
 
 /// What is measured.
 #[derive(Debug, Clone, Args)]
@@ -57,11 +63,11 @@ pub struct BenchArgs {
     /// Where readings go
     #[arg(long, value_enum, default_value = "sqlite")]
     pub store: StoreKind,
-    /// How many agents, each a process, or all in one for --overload and --storm [default: 10; 1 with --backlog; 1000 with
-    /// --overload and --storm]
+    /// How many agents, each a process, or all in one for --overload and --storm [default: 10; 1 with --backlog; 3 with
+    /// --failover; 1000 with --overload and --storm]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=5000))]
     pub agents: Option<u32>,
-    /// Readings a second of all agents together [default: 1000; 10 with --backlog; for each agent 10 with --overload, and 1
+    /// Readings a second of all agents together [default: 1000; 10 with --backlog; 150 with --failover; for each agent 10 with --overload, and 1
     /// with --storm]
     #[arg(long, value_name = "NUMBER")]
     pub rate: Option<f64>,
@@ -81,6 +87,12 @@ pub struct BenchArgs {
     /// Kill the broker, start it again, and measure how all agents come back
     #[arg(long, conflicts_with = "backlog")]
     pub storm: bool,
+    /// Measure takeovers: two sites, whose leader, brokers and both together are killed
+    #[arg(long, conflicts_with_all = ["backlog", "seconds", "overload", "storm", "outbox"])]
+    pub failover: bool,
+    /// How often each of them is struck
+    #[arg(long, value_name = "COUNT", default_value_t = 3, requires = "failover", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
     /// How long readings gather in an agent before they are committed together, in milliseconds [default: 50; 1000 with
     /// --overload]
     #[arg(long, value_name = "MS", value_parser = milliseconds)]
@@ -165,6 +177,7 @@ async fn measure(args: &BenchArgs, plan: &Plan) -> anyhow::Result<Report> {
         Kind::Backlog(readings) => backlog::measure(plan, readings, folder.path()).await,
         Kind::Overload => overload::measure(plan, folder.path()).await,
         Kind::Storm => storm::measure(plan, folder.path()).await,
+        Kind::Failover(rounds) => failover::measure(plan, rounds, folder.path()).await,
     }
 }
 

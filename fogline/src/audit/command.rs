@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Holds the token where a container platform hands it over in the environment.
-const TOKEN_VARIABLE: &str = "FOGLINE_INGEST_INFLUXDB_TOKEN";
+pub(crate) const TOKEN_VARIABLE: &str = "FOGLINE_INGEST_INFLUXDB_TOKEN";
 
 /// Shown below the options.
 pub const EXAMPLES: &str = "\

@@ -47,12 +47,12 @@ pub(crate) async fn measure(plan: &Plan, readings: u64, folder: &Path) -> anyhow
     let mut site = Site::start(plan, folder, address).await?;
     // The others are at work when the one comes back.
     let mut fleet = Fleet::default();
-    fleet.join(plan, folder, address, 2..=plan.agents)?;
+    fleet.join(plan, folder, &address.to_string(), 2..=plan.agents)?;
     fleet.settle(|_| ()).await?;
     tokio::time::sleep(WARM_UP).await;
     let others_before = latencies(&fleet.live().await?);
     let (site_before, start) = (site.usage(), Instant::now());
-    fleet.join(plan, folder, address, 1..=1)?;
+    fleet.join(plan, folder, &address.to_string(), 1..=1)?;
     let mut drain = drain(plan, readings, &mut site, &mut fleet, folder_of(folder, 1)).await?;
     let (elapsed, site_after, fleet_after) = (start.elapsed(), site.usage(), fleet.usage());
     let mut others_after = latencies(&fleet.live().await?);
@@ -90,7 +90,7 @@ fn site_processes(before: SiteUsage, after: SiteUsage, elapsed: Duration) -> [Ki
 async fn fill(plan: &Plan, readings: u64, folder: &Path, nowhere: SocketAddr) -> anyhow::Result<(Fill, KindUsage)> {
     let queue = folder_of(folder, 1);
     // A rate of 0 is as fast as the queue takes them.
-    let mut words = flags(plan, 1, &queue, nowhere, 0.0);
+    let mut words = flags(plan, 1, &queue, &nowhere.to_string(), 0.0);
     words.extend([format!("--count={readings}"), "--until=queued".to_owned(), "--when-full=block".to_owned()]);
     let start = Instant::now();
     let mut agent = Process::start("agent-1-filling", folder, &words)?;

@@ -6,7 +6,6 @@ use super::process::Process;
 use super::usage::Usage;
 use anyhow::{Context, bail};
 use fogline_agent::status::{self, LiveReport, StatusReport};
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,14 +36,15 @@ pub(crate) fn folder_of(parent: &Path, number: u32) -> PathBuf {
     parent.join(format!("agent-{number}"))
 }
 
-/// The flags of an agent with this number, whose simulator gives `rate` readings a second.
-pub(crate) fn flags(plan: &Plan, number: u32, folder: &Path, broker: SocketAddr, rate: f64) -> Vec<String> {
+/// The flags of an agent with this number, whose simulator gives `rate` readings a second. Its brokers are
+/// given as its flag takes them.
+pub(crate) fn flags(plan: &Plan, number: u32, folder: &Path, brokers: &str, rate: f64) -> Vec<String> {
     let mut words = vec!["agent".to_owned(), "run".to_owned()];
     let flags = [
         ("name", format!("agent-{number}")),
         ("region", "bench".to_owned()),
         ("data-dir", folder.display().to_string()),
-        ("broker", broker.to_string()),
+        ("broker", brokers.to_owned()),
         ("source", "simulate".to_owned()),
         ("kind", "road".to_owned()),
         ("rate", rate.to_string()),
@@ -60,9 +60,9 @@ impl Fleet {
     ///
     /// # Errors
     /// When the system does not start one.
-    pub(crate) fn start(plan: &Plan, parent: &Path, broker: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) fn start(plan: &Plan, parent: &Path, brokers: &str) -> anyhow::Result<Self> {
         let mut fleet = Self::default();
-        fleet.join(plan, parent, broker, 1..=plan.agents)?;
+        fleet.join(plan, parent, brokers, 1..=plan.agents)?;
         Ok(fleet)
     }
 
@@ -74,12 +74,12 @@ impl Fleet {
         &mut self,
         plan: &Plan,
         parent: &Path,
-        broker: SocketAddr,
+        brokers: &str,
         numbers: RangeInclusive<u32>,
     ) -> anyhow::Result<()> {
         for number in numbers {
             let folder = folder_of(parent, number);
-            let words = flags(plan, number, &folder, broker, plan.rate_each());
+            let words = flags(plan, number, &folder, brokers, plan.rate_each());
             self.agents.push(Process::start(format!("agent-{number}"), parent, &words)?);
             self.folders.push(folder);
         }
@@ -117,7 +117,7 @@ impl Fleet {
     }
 
     /// Asks each agent, in order, several at a time.
-    async fn ask(&self) -> Vec<anyhow::Result<StatusReport>> {
+    pub(crate) async fn ask(&self) -> Vec<anyhow::Result<StatusReport>> {
         let questions: Vec<_> = self
             .folders
             .iter()
@@ -139,6 +139,11 @@ impl Fleet {
         let live =
             |report: anyhow::Result<StatusReport>| report?.live.context("an agent does not answer on its socket");
         self.ask().await.into_iter().map(live).collect()
+    }
+
+    /// The data directory of each, in order.
+    pub(crate) fn folders(&self) -> &[PathBuf] {
+        &self.folders
     }
 
     /// What each has used so far, in order.

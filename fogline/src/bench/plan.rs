@@ -1,6 +1,7 @@
 //! What is to be measured, with everything decided.
 
 use super::BenchArgs;
+use crate::audit::{Database, InfluxServer, TOKEN_VARIABLE};
 use fogline_ingest::settings::StoreKind;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) kind: Kind,
     /// The most readings that the store takes a second, where it is slowed down.
     pub(crate) store_rate: Option<u32>,
+    /// Where readings can be looked for, where that is needed.
+    pub(crate) database: Database,
 }
 
 /// What is measured.
@@ -35,6 +38,8 @@ pub(crate) enum Kind {
     Overload,
     /// A broker that is gone for a while.
     Storm,
+    /// Two sites, each part of which is struck so often.
+    Failover(u32),
 }
 
 /// How many times what the store can take is sent.
@@ -54,6 +59,7 @@ impl Kind {
             Some(readings) => Self::Backlog(readings),
             None if args.overload => Self::Overload,
             None if args.storm => Self::Storm,
+            None if args.failover => Self::Failover(args.rounds),
             None => Self::Steady,
         }
     }
@@ -64,6 +70,7 @@ impl Kind {
             Self::Backlog(_) => Defaults { agents: 1, rate_each: 10.0, seconds: 15, commit_every: 50 },
             // A thousand queues on one disk that sync twenty times a second each are another measurement.
             Self::Overload => Defaults { agents: 1000, rate_each: 10.0, seconds: 60, commit_every: 1000 },
+            Self::Failover(_) => Defaults { agents: 3, rate_each: 50.0, seconds: 0, commit_every: 50 },
             Self::Storm => Defaults { agents: 1000, rate_each: 1.0, seconds: 5, commit_every: 50 },
         }
     }
@@ -90,7 +97,11 @@ impl Plan {
                 AGENT_RATES.end()
             ));
         }
+        if args.failover && args.store == StoreKind::Null {
+            return Err("--failover: two sites share a store; give --store sqlite or --store influxdb".to_owned());
+        }
         Ok(Self {
+            database: if args.failover { database(args)? } else { Database::Sqlite },
             store: args.store,
             store_flags: store_flags(args),
             agents,
@@ -126,6 +137,21 @@ impl Plan {
 )]
 fn store_rate(rate: f64) -> u32 {
     ((rate / OVERLOAD) as u32).max(1)
+}
+
+/// Where an audit finds the readings.
+fn database(args: &BenchArgs) -> Result<Database, String> {
+    let Some(url) = args.influxdb_url.clone().filter(|_| args.store == StoreKind::Influxdb) else {
+        return Ok(Database::Sqlite);
+    };
+    let token = match &args.influxdb_token_file {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| format!("--influxdb-token-file: {}: {error}", path.display()))?,
+        None => std::env::var(TOKEN_VARIABLE).unwrap_or_default(),
+    };
+    let (bucket, token) = (args.influxdb_bucket.clone(), token.trim().to_owned());
+    let bucket = bucket.unwrap_or_else(|| "fogline".to_owned());
+    Ok(Database::Influx(InfluxServer { url, bucket, token, dialect: None }))
 }
 
 fn store_flags(args: &BenchArgs) -> Vec<String> {
@@ -164,6 +190,8 @@ mod tests {
         let overload = plan("--overload --agents 50").unwrap();
         assert_eq!((overload.rate, overload.store_rate, overload.commit_every_ms), (500.0, Some(100), 1000));
         assert_eq!(plan("--storm").unwrap().agents, 1000);
+        let failover = plan("--failover").unwrap();
+        assert_eq!((failover.agents, failover.rate, failover.kind), (3, 150.0, Kind::Failover(3)));
     }
 
     #[test]
@@ -176,6 +204,11 @@ mod tests {
             "--outbox --agents 2",
             "--storm --overload",
             "--storm --backlog 5",
+            "--failover --store null",
+            "--failover --backlog 1",
+            "--failover --seconds 1",
+            "--rounds 2",
+            "--failover --rounds 0",
         ] {
             assert!(plan(line).is_err(), "{line}");
         }

@@ -1,6 +1,7 @@
 //! What was measured, as a table and as JSON.
 
 use super::check::Check;
+use super::failover::Failover;
 use super::outbox::OutboxFigures;
 use super::overload::Overload;
 use super::plan::Plan;
@@ -29,6 +30,8 @@ pub(crate) struct Report {
     pub(crate) storm: Option<Storm>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) outbox: Option<OutboxFigures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) failover: Option<Failover>,
     pub(crate) processes: Vec<KindUsage>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) check: Option<Check>,
@@ -124,6 +127,7 @@ impl Report {
             overload: None,
             storm: None,
             outbox: None,
+            failover: None,
             processes: Vec::new(),
             check: None,
         }
@@ -135,6 +139,7 @@ impl Report {
         problems.extend(self.drain.iter().flat_map(Drain::problems));
         problems.extend(self.overload.iter().flat_map(Overload::problems));
         problems.extend(self.storm.iter().flat_map(Storm::problems));
+        problems.extend(self.failover.iter().flat_map(Failover::problems));
         problems
     }
 }
@@ -159,6 +164,7 @@ impl fmt::Display for Report {
             writeln!(f, "{line}")?;
         }
         self.write_processes(f)?;
+        self.failover.as_ref().map_or(Ok(()), |failover| write!(f, "{failover}"))?;
         self.check.as_ref().map_or(Ok(()), |check| write_check(f, check))
     }
 }

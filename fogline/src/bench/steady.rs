@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) async fn measure(plan: &Plan, folder: &Path) -> anyhow::Result<Report> {
     let address = ports::free()?;
     let mut site = Site::start(plan, folder, address).await?;
-    let mut fleet = Fleet::start(plan, folder, address)?;
+    let mut fleet = Fleet::start(plan, folder, &address.to_string())?;
     let bar = progress::bar("agents that send", u64::from(plan.agents));
     fleet.settle(|seen| bar.set_position(seen)).await?;
     drop(bar);

@@ -103,6 +103,26 @@ async fn a_store_that_forgets_is_accounted_for_by_the_ingester() {
 }
 
 #[tokio::test]
+async fn takeovers_are_timed_and_everything_is_accounted_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let words = ["bench", "--failover", "--rounds", "1", "--agents", "2", "--rate", "60", "--json", "--data-dir", path];
+    let (lines, status) = Program::start(&words).end().await;
+    assert_left_nothing(folder.path());
+    let report: Value = serde_json::from_str(&lines[0]).unwrap();
+    let failover = &report["failover"];
+    let times = failover["times"].as_array().unwrap();
+    let struck: Vec<&str> = times.iter().map(|times| times["strike"].as_str().unwrap()).collect();
+    assert_eq!(struck, ["leader killed", "leader stopped in order", "broker killed", "broker and leader killed"]);
+    assert!(times.iter().all(|times| number(&times["max_ms"]) > 0 && times["min_ms"] == times["max_ms"]), "{failover}");
+    assert_eq!((&failover["passed"], number(&failover["limits"]["went_back"])), (&true.into(), 0), "{failover}");
+    assert!(number(&failover["total"]["stored"]) > 0, "{failover}");
+    // Whether the goals are met is the machine's matter, and the status must say so.
+    let met = times.iter().all(|times| times["met"] == true);
+    assert_eq!(status.code(), Some(i32::from(!met)), "{failover}");
+}
+
+#[tokio::test]
 async fn an_interrupted_benchmark_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let program =
