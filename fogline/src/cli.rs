@@ -31,8 +31,10 @@ Examples:
   fogline demo                          everything in one process, and what happens in it; Ctrl-C ends it
   fogline demo --secure                 the same over TLS, with certificates
   fogline demo --for 60 --json          the same for a minute, a JSON line each second
+  fogline demo --sites 2                two sites: kill one, and watch the other take over
   fogline bench                         how fast it is on this machine
   fogline bench --backlog 1000000       how fast a queue drains after an outage
+  fogline bench --failover              how soon another site takes over
   fogline audit                         whether anything was lost or stored twice
   fogline lab                           two minutes of faults, and where every reading is afterwards
   fogline tls init tls                  certificates for a site of your own
@@ -235,6 +237,8 @@ mod tests {
     fn all_parts_can_be_started() {
         for line in [
             "fogline demo --for 5 --json --secure --data-dir x",
+            "fogline demo --sites 2 --pull S1@10,s1@20 --pull 3@5",
+            "fogline bench --failover --rounds 5 --agents 4 --rate 100",
             "fogline bench --agents 2 --rate 200 --seconds 3 --json",
             "fogline audit --data-dir a --data-dir b --queue c --queue d/queue.db --json",
             "fogline lab --minutes 30 --seed 7 --store influxdb --faults kill-agent,kill-broker --json",
@@ -266,6 +270,9 @@ mod tests {
         for line in [
             "fogline",
             "fogline bench --agents 0",
+            "fogline demo --sites 3",
+            "fogline demo --pull S1",
+            "fogline bench --rounds 3",
             "fogline ingest healthcheck --store null",
             "fogline tls init d --agent A/b",
             "fogline tls init d --days 0",

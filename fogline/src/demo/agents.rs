@@ -79,7 +79,7 @@ impl Agent {
             raw: false,
         };
         let view = AgentView { agent: id.to_string(), kind: usecase.kind(), state: "stopped", ..AgentView::default() };
-        let brokers = vec![entrance.url().parse()?];
+        let brokers = entrance.urls().iter().map(|url| url.parse()).collect::<Result<_, _>>()?;
         let config = AgentConfig::new(id, brokers, data_dir.join(name), SourceConfig::Simulate(source));
         let config = AgentConfig { security: entrance.security(name), ..config };
         Ok(Self { config, view, running: None })

@@ -1,8 +1,9 @@
 //! Where the demo is shown: a screen that is renewed, lines, or JSON.
 
+use super::addresses::Addresses;
 use super::farewell;
-use super::site::Addresses;
-use super::view::View;
+use super::pull::Pull;
+use super::view::{SiteView, View};
 use std::io::{self, IsTerminal, Write};
 
 /// Lines are for files and pipes: one each second would be too many.
@@ -28,6 +29,8 @@ enum Mode {
 pub(crate) struct Display {
     mode: Mode,
     head: Vec<String>,
+    /// The sites as they were shown last.
+    sites: Vec<SiteView>,
 }
 
 impl Display {
@@ -39,7 +42,7 @@ impl Display {
             (false, true) => Mode::Screen { bold, cleared: false },
             (false, false) => Mode::Lines,
         };
-        Self { mode, head: Vec::new() }
+        Self { mode, head: Vec::new(), sites: Vec::new() }
     }
 
     /// True on a terminal.
@@ -59,17 +62,36 @@ impl Display {
         }
     }
 
-    /// Shows the site. Lines are not shown each second.
+    /// Says that a plug is pulled, or put back in. A screen shows what follows.
+    ///
+    /// # Errors
+    /// When nobody can read it.
+    pub(crate) fn pulled(&self, pull: Pull, elapsed_s: u64) -> anyhow::Result<()> {
+        let plug = pull.to_string();
+        match self.mode {
+            Mode::Json => {
+                say(&(serde_json::json!({"event": "pulled", "elapsed_s": elapsed_s, "plug": plug}).to_string() + "\n"))
+            }
+            Mode::Lines => say(&format!("{elapsed_s:>4} s  pulled {plug}\n")),
+            Mode::Screen { .. } => Ok(()),
+        }
+    }
+
+    /// Shows the sites. Lines are shown now and then, and when something has changed between two sites.
     ///
     /// # Errors
     /// When nobody can see it.
     pub(crate) fn show(&mut self, view: &View) -> anyhow::Result<()> {
         match &mut self.mode {
             Mode::Json => say(&json("second", view)?),
-            Mode::Lines if view.elapsed_s.is_multiple_of(LINE_EVERY_S) || view.elapsed_s == 1 => {
-                say(&(view.line() + "\n"))
+            Mode::Lines => {
+                let changed = view.sites.len() > 1 && self.sites != view.sites;
+                self.sites.clone_from(&view.sites);
+                if changed || view.elapsed_s.is_multiple_of(LINE_EVERY_S) || view.elapsed_s == 1 {
+                    say(&(view.line() + "\n"))?;
+                }
+                Ok(())
             }
-            Mode::Lines => Ok(()),
             Mode::Screen { bold, cleared } => {
                 let clear = if std::mem::replace(cleared, true) { "" } else { CLEAR };
                 say(&format!("{clear}{}", frame(&self.head, view, *bold)))
@@ -101,7 +123,10 @@ fn frame(head: &[String], view: &View, bold: bool) -> String {
     let (on, off) = if bold { (BOLD, PLAIN) } else { ("", "") };
     let mut lines = head.to_vec();
     lines.push(String::new());
-    lines.push(format!("{:>4} s   broker {}   ingester {}", view.elapsed_s, view.broker, view.ingester));
+    lines.extend(view.standing().into_iter().enumerate().map(|(at, words)| {
+        let elapsed = if at == 0 { format!("{:>4} s", view.elapsed_s) } else { " ".repeat(6) };
+        format!("{elapsed}   {words}")
+    }));
     lines.push(String::new());
     let table = view.table().lines();
     lines.extend(

@@ -1,11 +1,11 @@
-//! The ingester of the demo.
+//! The ingester of a site.
 
-use super::entrance::Entrance;
+use super::entrance::{Entrance, ingester_name};
 use super::part::{Part, ready};
 use crate::store_file::ByAgent;
 use anyhow::Context;
 use fogline_ingest::program::{self, Running};
-use fogline_ingest::settings::{DEFAULT_NAME, HttpSettings, IngestArgs, IngestConfig, Settings};
+use fogline_ingest::settings::{HttpSettings, IngestArgs, IngestConfig, Settings};
 use fogline_protocol::wire::Role;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,15 +25,22 @@ impl Ingester {
     ///
     /// # Errors
     /// None in practice: the settings are constants but for the folder.
-    pub(crate) fn new(data_dir: &Path, entrance: &Entrance, http: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) fn new(data_dir: &Path, entrance: &Entrance, site: u16, http: SocketAddr) -> anyhow::Result<Self> {
+        let (brokers, name) = (entrance.urls(), ingester_name(site));
+        let security = entrance.security(&name);
         let settings = Settings {
-            brokers: vec![entrance.url()],
+            // Those of all sites have one file.
+            shared: Some(brokers.len() > 1),
+            name: Some(name),
+            // When all start at once the first site leads, as whoever watches expects.
+            rank: Some(u32::from(u16::MAX - site)),
+            brokers,
             data_dir: Some(data_dir.join("ingest")),
             http: HttpSettings { http: Some(http), ..HttpSettings::default() },
             ..Settings::default()
         };
         let config = IngestArgs { settings, config: None }.resolve()?;
-        let config = IngestConfig { security: entrance.security(DEFAULT_NAME), ..config };
+        let config = IngestConfig { security, ..config };
         Ok(Self { config, running: None, stored: None })
     }
 
@@ -44,7 +51,7 @@ impl Ingester {
     pub(crate) async fn start(&mut self) -> anyhow::Result<()> {
         let (say, said) = oneshot::channel();
         let config = self.config.clone();
-        let part = Part::spawn("ingester", |stop| program::run(config, stop, say));
+        let part = Part::spawn(self.name(), |stop| program::run(config, stop, say));
         let (part, running) = ready(part, said).await?;
         self.stored.get_or_insert_with(|| ByAgent::new(running.database.clone()));
         self.running = Some((part, running));
@@ -62,12 +69,27 @@ impl Ingester {
         }
     }
 
-    /// Stops it if it runs, and starts it otherwise.
-    ///
-    /// # Errors
-    /// What kept it from starting, or ended it.
-    pub(crate) async fn toggle(&mut self) -> anyhow::Result<()> {
-        if self.running.is_some() { self.stop().await } else { self.start().await }
+    /// Ends it without its goodbye, if it runs.
+    pub(crate) async fn kill(&mut self) {
+        if let Some((part, _)) = self.running.take() {
+            part.kill().await;
+        }
+    }
+
+    /// True until it is stopped.
+    pub(crate) const fn runs(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        self.config.name.as_str()
+    }
+
+    /// Its term, while it leads.
+    pub(crate) fn leads(&self) -> Option<u64> {
+        let site = self.running.as_ref()?.1.snapshots.borrow();
+        site.term.as_ref().filter(|_| site.role == Role::Leading).map(|term| term.counter)
     }
 
     /// What it does.
@@ -77,14 +99,14 @@ impl Ingester {
     pub(crate) async fn state(&mut self) -> anyhow::Result<&'static str> {
         if self.running.as_ref().is_some_and(|(part, _)| part.has_ended()) {
             self.stop().await?;
-            anyhow::bail!("the ingester ended by itself");
+            anyhow::bail!("{} ended by itself", self.name());
         }
         let Some((_, running)) = &self.running else { return Ok("stopped") };
         let site = running.snapshots.borrow();
         Ok(match (&site.cloud.store_down, site.connected.is_empty(), site.role) {
             (Some(_), ..) => "store down",
             (None, true, _) => "no broker",
-            (None, false, Role::Leading) if site.peers.is_empty() => "ok",
+            (None, false, Role::Leading) if self.config.brokers.len() == 1 => "ok",
             (None, false, Role::Leading) => "leads",
             (None, false, _) if site.leader.is_none() => "no leader",
             (None, false, _) => "stands by",

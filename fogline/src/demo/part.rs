@@ -38,6 +38,16 @@ impl Part {
         self.task.is_finished()
     }
 
+    /// Ends it where it stands, as far as a part of a process can be: what it would do at a stop it does not do, nobody is told, and
+    /// connections break. A commit that its store has begun is finished, or not, as with a process that dies.
+    pub(crate) async fn kill(self) {
+        let Self { stop, task, .. } = self;
+        task.abort();
+        // It was cancelled, or had ended by itself.
+        task.await.ok();
+        drop(stop);
+    }
+
     /// Makes it stop, and waits until it has.
     ///
     /// # Errors
@@ -81,6 +91,18 @@ mod tests {
         });
         assert!(!part.has_ended());
         part.stop().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_killed_part_does_nothing_more() {
+        let (say, said) = oneshot::channel();
+        let part = Part::spawn("sleeper", |stop| async move {
+            stop.await;
+            say.send(()).ok();
+            Ok(())
+        });
+        part.kill().await;
+        assert!(said.await.is_err(), "it has stopped in order");
     }
 
     #[tokio::test]

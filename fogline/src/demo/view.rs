@@ -6,15 +6,21 @@ use fogline_agent::program::AgentSnapshot;
 use fogline_protocol::wire::State;
 use serde::Serialize;
 
-/// The site.
+/// The sites and their agents.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct View {
     /// Seconds since the demo started.
     pub(crate) elapsed_s: u64,
-    /// Whether the broker runs.
+    /// Whether the broker of the first site runs.
     pub(crate) broker: &'static str,
-    /// What the ingester does.
+    /// What its ingester does.
     pub(crate) ingester: &'static str,
+    /// Each site.
+    pub(crate) sites: Vec<SiteView>,
+    /// The ingester that leads; of two for a moment the one of the newer term.
+    pub(crate) leader: Option<String>,
+    /// In which term.
+    pub(crate) term: Option<u64>,
     /// Readings that the queues of all agents have ever taken.
     pub(crate) readings: u64,
     /// Readings in the store, counted there.
@@ -27,6 +33,21 @@ pub(crate) struct View {
     pub(crate) agents: Vec<AgentView>,
 }
 
+/// A site.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct SiteView {
+    /// Its number, from 1.
+    pub(crate) site: u16,
+    /// Whether its broker runs.
+    pub(crate) broker: &'static str,
+    /// The name of its ingester.
+    pub(crate) name: String,
+    /// What that does.
+    pub(crate) ingester: &'static str,
+    /// Its term, while it leads.
+    pub(crate) leads: Option<u64>,
+}
+
 /// An agent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct AgentView {
@@ -36,6 +57,8 @@ pub(crate) struct AgentView {
     pub(crate) kind: &'static str,
     /// What it does.
     pub(crate) state: &'static str,
+    /// The site whose broker it uses, from 1; none while it is connected to none.
+    pub(crate) broker: Option<usize>,
     /// Readings that its queue has ever taken.
     pub(crate) readings: u64,
     /// Of these, in the store, counted there.
@@ -64,6 +87,7 @@ impl AgentView {
             (true, Some(State::Busy), _) => "slowed down",
             (true, Some(State::Ok), _) => "ok",
         };
+        self.broker = node.broker.filter(|_| node.connected).map(|place| place + 1);
         self.acknowledged = agent.acknowledged_before + node.acknowledged;
         self.queued = node.unsent + node.in_flight;
         self.in_flight = node.in_flight;
@@ -75,8 +99,16 @@ impl AgentView {
 }
 
 impl View {
+    /// What there is after so many seconds. There is at least one site.
+    pub(crate) fn of(elapsed_s: u64, sites: Vec<SiteView>, agents: Vec<AgentView>) -> Self {
+        let (broker, ingester) = sites.first().map_or(("stopped", "stopped"), |site| (site.broker, site.ingester));
+        let leader = sites.iter().filter(|site| site.leads.is_some()).max_by_key(|site| site.leads);
+        let (leader, term) = (leader.map(|site| site.name.clone()), leader.and_then(|site| site.leads));
+        Self { elapsed_s, broker, ingester, leader, term, sites, agents, ..Self::default() }.with_sums()
+    }
+
     /// Adds up what the agents have.
-    pub(crate) fn with_sums(mut self) -> Self {
+    fn with_sums(mut self) -> Self {
         let sum = |of: fn(&AgentView) -> u64| self.agents.iter().map(of).sum();
         (self.readings, self.stored) = (sum(|agent| agent.readings), sum(|agent| agent.stored));
         (self.acknowledged, self.queued) = (sum(|agent| agent.acknowledged), sum(|agent| agent.queued));
@@ -89,27 +121,59 @@ impl View {
             self.agents.iter().filter_map(|agent| agent.limit_kmh).map(|limit| limit.to_string()).collect();
         let limits = if limits.is_empty() { "none yet".to_owned() } else { limits.join(", ") + " km/h" };
         format!(
-            "{:>4} s  readings {}  stored {}  acknowledged {}  queued {}  limits {limits}  broker {}  ingester {}",
+            "{:>4} s  readings {}  stored {}  acknowledged {}  queued {}  limits {limits}  {}",
             self.elapsed_s,
             count(self.readings),
             count(self.stored),
             count(self.acknowledged),
             count(self.queued),
-            self.broker,
-            self.ingester,
+            self.standing().join("  "),
         )
+    }
+
+    /// How the sites are: of one in few words, of several each and who leads.
+    pub(crate) fn standing(&self) -> Vec<String> {
+        if self.sites.len() < 2 {
+            return vec![format!("broker {}  ingester {}", self.broker, self.ingester)];
+        }
+        let site = |site: &SiteView| {
+            format!(
+                "site {}: broker {}, {} {}{}",
+                site.site,
+                site.broker,
+                site.name,
+                site.ingester,
+                self.users(site.site)
+            )
+        };
+        let mut words: Vec<String> = self.sites.iter().map(site).collect();
+        words.push(match (&self.leader, self.term) {
+            (Some(leader), Some(term)) => format!("{leader} leads in term {term}"),
+            _ => "nobody leads".to_owned(),
+        });
+        words
+    }
+
+    /// How many agents use the broker of a site.
+    fn users(&self, site: u16) -> String {
+        let users = self.agents.iter().filter(|agent| agent.broker == Some(usize::from(site))).count();
+        if users == 1 { ", 1 agent".to_owned() } else { format!(", {users} agents") }
     }
 
     /// The agents, and the sums below them.
     pub(crate) fn table(&self) -> Table {
-        let header = ["agent", "kind", "readings", "stored", "acknowledged", "queued", "in flight", "limit", "state"];
+        let columns = ["agent", "kind", "readings", "stored", "acknowledged", "queued", "in flight", "limit", "state"];
+        // With one site there is one broker.
+        let of_site = (self.sites.len() > 1).then_some("broker");
+        let header: Vec<&str> = columns.into_iter().chain(of_site).collect();
         let mut table = Table::new(&header);
         for (number, agent) in self.agents.iter().enumerate() {
             let limit = agent.limit_kmh.map_or_else(|| "-".to_owned(), |limit| format!("{limit} km/h"));
             let name = format!("{} {}", number + 1, agent.agent);
             let numbers = [agent.readings, agent.stored, agent.acknowledged, agent.queued, agent.in_flight].map(count);
             let before = [name, agent.kind.to_owned()].into_iter();
-            table.row(before.chain(numbers).chain([limit, agent.state.to_owned()]));
+            let broker = agent.broker.map_or_else(|| "-".to_owned(), |site| format!("of site {site}"));
+            table.row(before.chain(numbers).chain([limit, agent.state.to_owned(), broker]));
         }
         let in_flight = self.agents.iter().map(|agent| agent.in_flight).sum();
         let sums = [self.readings, self.stored, self.acknowledged, self.queued, in_flight].map(count);
@@ -127,6 +191,7 @@ mod tests {
             agent: "north/lane-1".to_owned(),
             kind: "road",
             state: "ok",
+            broker: Some(2),
             readings: 1_210,
             stored: 1_207,
             acknowledged: 1_205,
@@ -145,7 +210,29 @@ mod tests {
             queued: 2,
             ..AgentView::default()
         };
-        View { elapsed_s: 7, broker: "up", ingester: "ok", agents: vec![lane, house], ..View::default() }.with_sums()
+        View::of(7, vec![site(1, "up", "ok", Some(3))], vec![lane, house])
+    }
+
+    fn site(number: u16, broker: &'static str, ingester: &'static str, leads: Option<u64>) -> SiteView {
+        SiteView { site: number, broker, name: format!("ingest-{number}"), ingester, leads }
+    }
+
+    #[test]
+    fn of_two_sites_it_says_who_leads_and_where_agents_are() {
+        let sites = vec![site(1, "stopped", "stopped", None), site(2, "up", "leads", Some(4))];
+        let view = View::of(9, sites, view().agents);
+        let expected = "site 1: broker stopped, ingest-1 stopped, 0 agents  site 2: broker up, ingest-2 leads, 1 agent  ingest-2 leads in term 4";
+        assert!(view.line().ends_with(expected), "{}", view.line());
+        let table = view.table().to_string();
+        assert!(table.lines().any(|line| line.ends_with("ok  of site 2")), "{table}");
+    }
+
+    #[test]
+    fn while_two_lead_the_newer_term_counts() {
+        let sites = vec![site(1, "up", "leads", Some(3)), site(2, "up", "leads", Some(4))];
+        assert_eq!(View::of(1, sites, Vec::new()).leader.as_deref(), Some("ingest-2"));
+        let nobody = View::of(1, vec![site(1, "up", "no leader", None), site(2, "up", "no leader", None)], Vec::new());
+        assert_eq!(nobody.standing().last().map(String::as_str), Some("nobody leads"));
     }
 
     #[test]

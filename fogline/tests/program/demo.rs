@@ -5,6 +5,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::path::Path;
 
+/// Longer than a start, a takeover and a return take on a machine that does much else.
+const SECONDS_MAX: usize = 90;
+
 fn number(line: &Value, name: &str) -> u64 {
     line[name].as_u64().unwrap_or_else(|| panic!("{name} in {line}"))
 }
@@ -71,4 +74,50 @@ async fn without_a_terminal_it_prints_lines() {
     assert!(lines[1].contains("http://127.0.0.1:"), "{lines:?}");
     assert!(lines.last().unwrap().starts_with("stopped: "), "{lines:?}");
     assert!(!lines.concat().contains('\x1b'), "{lines:?}");
+}
+
+/// Reads on until a line shows what is wanted.
+async fn until_shown(program: &mut Program, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    for _ in 0..SECONDS_MAX {
+        let line = program.json().await;
+        if wanted(&line) {
+            return line;
+        }
+    }
+    panic!("{what} is not shown within {SECONDS_MAX} seconds");
+}
+
+#[tokio::test]
+async fn of_two_sites_one_is_killed_and_the_other_takes_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().to_str().unwrap();
+    let words = ["--sites", "2", "--json", "--data-dir", data_dir, "--pull", "S1@12,s1@30"];
+    let mut program = Program::demo(&words).await;
+    let started = program.json().await;
+    assert_eq!(started["brokers"].as_array().map(Vec::len), Some(2), "{started}");
+    let led_by = |line: &Value, name: &str, site: u64| {
+        let agents = line["agents"].as_array().is_some_and(|agents| agents.iter().all(|agent| agent["broker"] == site));
+        line["leader"] == name && agents && line["agents"][0]["state"] == "ok"
+    };
+    let before = until_shown(&mut program, "site 1 leads", |line| led_by(line, "ingest-1", 1)).await;
+    assert_eq!(
+        (&before["sites"][0]["ingester"], &before["sites"][1]["ingester"]),
+        (&"leads".into(), &"stands by".into())
+    );
+
+    let pulled = until_shown(&mut program, "the plug", |line| line["event"] == "pulled").await;
+    assert_eq!(pulled["plug"], "S1");
+    let after = until_shown(&mut program, "site 2 leads", |line| led_by(line, "ingest-2", 2)).await;
+    assert_eq!((&after["sites"][0]["broker"], &after["sites"][0]["ingester"]), (&"stopped".into(), &"stopped".into()));
+    assert!(number(&after, "term") > number(&before, "term"), "{before} {after}");
+    let back = |line: &Value| line["sites"][0]["ingester"] == "stands by" && line["sites"][0]["broker"] == "up";
+    let back = until_shown(&mut program, "site 1 stands by", back).await;
+    assert_eq!((&back["leader"], &back["term"]), (&after["leader"], &after["term"]), "a newcomer does not depose");
+    assert!(number(&back, "stored") > number(&after, "stored"), "{after} {back}");
+
+    program.signal(Signal::TERM);
+    let (lines, status) = program.end().await;
+    assert_eq!(status.code(), Some(0), "{lines:?}");
+    let last: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+    assert_eq!(number(&last, "readings"), number(&last, "acknowledged") + number(&last, "queued"), "{last}");
 }
