@@ -110,7 +110,8 @@ mod tests {
 
     fn failover(took_ms: &[u64], lost: u64, went_back: u64) -> Failover {
         let took: Vec<Duration> = took_ms.iter().map(|ms| Duration::from_millis(*ms)).collect();
-        let limits = Limits { seen: 4, went_back, ..Limits::default() };
+        let mut limits = Limits::default();
+        (limits.seen, limits.went_back) = (4, went_back);
         let total = Counts { accepted: 1000 + lost, stored: 1000, lost, ..Counts::default() };
         let times = vec![Times::new(Strike::LeaderKilled, &took)];
         Failover { times, limits, total, missing: 0, passed: lost == 0 }
