@@ -121,7 +121,12 @@ impl LogWriter {
     pub(super) fn committed(&mut self, commit: &Commit) {
         self.name_rows(commit);
         for record in &commit.decisions {
-            self.decisions.insert((record.agent.clone(), record.decision.key.clone()), record.clone());
+            let register = (record.agent.clone(), record.decision.key.clone());
+            let newest = self.decisions.entry(register).or_insert_with(|| record.clone());
+            // A commit names a decision before the one that it replaces: followers end that one by themselves.
+            if record.decision.order() >= newest.decision.order() {
+                newest.clone_from(record);
+            }
         }
         for status in &commit.statuses {
             self.statuses.insert(status.agent.clone(), status.clone());
@@ -252,5 +257,34 @@ impl SiteNode {
         for (broker, message) in log.read(result) {
             self.publish(broker, Peer::Log, message.encode());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Term;
+    use crate::store::Fate;
+    use crate::wire::Decision;
+
+    fn limit(seq: u64, fate: Fate) -> DecisionRecord {
+        let agent = AgentId { region: Name::new("a7").unwrap(), agent: Name::new("lane-1").unwrap() };
+        let term = Term { counter: 1, ingester: Name::new("a").unwrap() };
+        let (key, body, decided) = ("limit".to_owned(), serde_json::json!({}), Wall::from_us(1));
+        let decision = Decision { key, term, seq, decided_us: 1, ttl_ms: 60_000, body };
+        DecisionRecord { agent, decision, decided, fate }
+    }
+
+    #[test]
+    fn a_decision_is_said_and_not_the_one_that_it_replaces() {
+        let mut log = LogWriter::new(1);
+        let said = |log: &LogWriter| {
+            log.decisions.values().map(|record| (record.decision.seq, record.fate)).collect::<Vec<_>>()
+        };
+        let decisions = vec![limit(2, Fate::Outstanding), limit(1, Fate::Replaced)];
+        log.committed(&Commit { decisions, ..Commit::default() });
+        assert_eq!(said(&log), [(2, Fate::Outstanding)]);
+        log.committed(&Commit { decisions: vec![limit(2, Fate::Expired)], ..Commit::default() });
+        assert_eq!(said(&log), [(2, Fate::Expired)], "what became of it");
     }
 }
