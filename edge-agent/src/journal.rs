@@ -14,6 +14,8 @@ pub(crate) struct Journal {
     place: Option<usize>,
     state: Option<State>,
     faulty: bool,
+    /// The clock was not set when it was last looked at.
+    unset: bool,
     dropped: Option<u64>,
     next_dropped: u64,
     decisions: BTreeMap<String, Value>,
@@ -64,6 +66,7 @@ impl Journal {
     /// Looks at the node now and then.
     pub(crate) fn look(&mut self, node: &EdgeSnapshot) {
         self.look_at_disk(node);
+        self.look_at_clock(node);
         self.look_at_drops(node.usage.dropped);
         if node.state != self.state {
             self.state = node.state;
@@ -84,6 +87,19 @@ impl Journal {
             match &node.fault {
                 Some(fault) => tracing::error!(%fault, "the queue takes no readings until its disk works again"),
                 None => tracing::info!("the disk of the queue works again"),
+            }
+        }
+    }
+
+    fn look_at_clock(&mut self, node: &EdgeSnapshot) {
+        if node.clock_set == self.unset {
+            self.unset = !node.clock_set;
+            if node.clock_set {
+                tracing::info!("the clock is set: readings that waited for it get their times");
+            } else {
+                tracing::warn!(
+                    "the clock is not set: readings wait for a while until it is, then they are sent with its times"
+                );
             }
         }
     }

@@ -14,10 +14,10 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use fogline_protocol::failover::FailoverConfig;
 use fogline_protocol::ids::AgentId;
-use fogline_protocol::node::{EdgeConfig, EdgeNode};
+use fogline_protocol::node::{ClockConfig, EdgeConfig, EdgeNode};
 use fogline_protocol::queue::{QueueCommand, QueueState, SourcePosition};
 use fogline_protocol::topic::down_filter;
-use fogline_runtime::clock::{Clock, entropy};
+use fogline_runtime::clock::{Clock, boot_id, entropy};
 use fogline_runtime::driver::drive;
 use fogline_runtime::link::{Link, LinkConfig, LinkEvents, LinkHandle, Publish};
 use fogline_runtime::outbox::{Outbox, OutboxConfig};
@@ -67,7 +67,7 @@ pub async fn run(
     let source = open_source(&config.source, &state.positions)?;
     let pump = source.map(Pump::start).transpose().context("no thread for the source")?;
 
-    let mut node = EdgeNode::new(edge_config(&config), &state, clock.now());
+    let mut node = EdgeNode::new(edge_config(&config, &clock), &state, clock.now());
     let (link, events) = connect(&config, state.opening, clock)?;
     let (asking, questions) = mpsc::channel(QUESTIONS_MAX);
     let socket = Socket::open(&config.data_dir, asking);
@@ -121,7 +121,7 @@ pub async fn run(
     end(ending)
 }
 
-fn edge_config(config: &AgentConfig) -> EdgeConfig {
+fn edge_config(config: &AgentConfig, clock: &Clock) -> EdgeConfig {
     EdgeConfig {
         id: config.id.clone(),
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -132,6 +132,7 @@ fn edge_config(config: &AgentConfig) -> EdgeConfig {
             failover_after: config.failover_after,
             prefer_primary_after: config.prefer_primary_after,
         },
+        clock: ClockConfig { boot: boot_id(), uptime: clock.uptime_at_origin(), hold: config.clock_hold },
         seed: entropy(),
     }
 }

@@ -119,6 +119,9 @@ pub struct Settings {
     /// Drop readings that are older than this, by their own time [default: keep them]
     #[arg(long, value_name = "DURATION", env = "FOGLINE_AGENT_QUEUE_MAX_AGE", help_heading = "Queue")]
     pub queue_max_age: Option<Span>,
+    /// How long readings wait for a clock that was never set, from the start of the device on, up to 1d [default: 10m]
+    #[arg(long, value_name = "DURATION", env = "FOGLINE_AGENT_CLOCK_HOLD", help_heading = "Queue")]
+    pub clock_hold: Option<Span>,
     /// What gives way when the queue is full [default: drop-oldest]
     #[arg(long, value_enum, env = "FOGLINE_AGENT_WHEN_FULL", help_heading = "Queue")]
     pub when_full: Option<WhenFull>,
@@ -292,6 +295,7 @@ impl Settings {
             queue_readings: self.queue_readings.or(other.queue_readings),
             queue_bytes: self.queue_bytes.or(other.queue_bytes),
             queue_max_age: self.queue_max_age.or(other.queue_max_age),
+            clock_hold: self.clock_hold.or(other.clock_hold),
             when_full: self.when_full.or(other.when_full),
             source: self.source.or(other.source),
             until: self.until.or(other.until),

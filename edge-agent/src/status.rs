@@ -4,7 +4,9 @@ mod render;
 mod report;
 mod socket;
 
-pub use report::{BrokerReport, LatencyReport, LiveReport, QueueReport, SourceReport, SourceState, StatusReport};
+pub use report::{
+    BrokerReport, ClockReport, LatencyReport, LiveReport, QueueReport, SourceReport, SourceState, StatusReport,
+};
 pub(crate) use socket::{Order, OrderReport, Question, give_order, serve};
 
 use anyhow::Context;

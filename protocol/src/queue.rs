@@ -2,9 +2,10 @@
 //! tests; both are held against each other by the same sequences of commands.
 //!
 //! A queue file holds: rows (sequence number, time, reading as JSON), segments (which stream and clock the rows from a
-//! number on belong to), gaps that are not acknowledged yet, source positions, the decisions in force, and counters (openings,
+//! number on belong to, and how their times came about), gaps that are not acknowledged yet, source positions, the decisions in force, and counters (openings,
 //! readings dropped, readings that damage took).
 
+use crate::clock::{Stamps, UnsetClock};
 use crate::delivery::ranges::Range;
 use crate::ids::{Seq, StreamId};
 use crate::time::Wall;
@@ -20,6 +21,37 @@ pub struct Segment {
     pub stream: StreamId,
     /// The clock of its readings, 0 to 999.
     pub clock: u16,
+    /// How their times came about.
+    pub stamps: Stamps,
+}
+
+/// What a new segment says of its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentHead {
+    /// The opening that appends it.
+    pub stream: StreamId,
+    /// The clock of its readings, 0 to 999.
+    pub clock: u16,
+    /// How their times came about.
+    pub stamps: Stamps,
+}
+
+impl SegmentHead {
+    /// The segment that begins so with the number `first`.
+    #[must_use]
+    pub const fn at(self, first: Seq) -> Segment {
+        let Self { stream, clock, stamps } = self;
+        Segment { first, stream, clock, stamps }
+    }
+}
+
+impl Segment {
+    /// What it says of its rows.
+    #[must_use]
+    pub const fn head(&self) -> SegmentHead {
+        let Self { first: _, stream, clock, stamps } = *self;
+        SegmentHead { stream, clock, stamps }
+    }
 }
 
 /// What a queue holds, read when it is opened. The first input of an edge node.
@@ -52,7 +84,7 @@ pub struct QueueUsage {
     pub readings: u64,
     /// Bytes of readings as JSON.
     pub bytes: u64,
-    /// The time of the oldest reading.
+    /// The time of the oldest reading; none when a clock gave it that was not set.
     pub oldest: Option<Wall>,
     /// Readings dropped for want of room or for age, since the file was made.
     pub dropped: u64,
@@ -125,8 +157,8 @@ impl Rows {
 /// Rows of one segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppendPart {
-    /// A new segment begins with these rows: its stream and clock. None: they belong to the newest segment.
-    pub segment: Option<(StreamId, u16)>,
+    /// A new segment begins with these rows. None: they belong to the newest segment.
+    pub segment: Option<SegmentHead>,
     /// The rows; they get consecutive sequence numbers.
     pub rows: Rows,
 }
@@ -165,7 +197,7 @@ pub struct Load {
     pub max_rows: usize,
 }
 
-/// Consecutive rows.
+/// Consecutive rows, as they are sent: with the times that the [`Stamps`] of their segment give them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
     /// The number of the first.
@@ -193,6 +225,25 @@ pub struct Free {
     pub gaps: Vec<Range>,
 }
 
+/// What becomes of the times of a segment for which that was open, from now on and for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settle {
+    /// The segment's first number.
+    pub first: Seq,
+    /// The clock that gave them. A segment of another one that begins with the same number stays as it is.
+    pub clock: UnsetClock,
+    /// How they are sent.
+    pub stamps: Stamps,
+}
+
+impl Settle {
+    /// True when it speaks of `segment`.
+    #[must_use]
+    pub fn is_of(&self, segment: &Segment) -> bool {
+        segment.first == self.first && segment.stamps == Stamps::Open(self.clock)
+    }
+}
+
 /// What an opened queue keeps to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueLimits {
@@ -200,7 +251,8 @@ pub struct QueueLimits {
     pub readings: u64,
     /// At most so many bytes of readings as JSON.
     pub bytes: u64,
-    /// Readings older than this (by their own time against the clock at append) are dropped from the front, whatever the
+    /// Readings older than this (by their own time against the clock at append; nobody knows how old one is that has its time
+    /// of a clock that was not set) are dropped from the front, whatever the
     /// policy; an old one behind a younger one waits until it is at the front. None: they are kept.
     pub max_age_us: Option<i64>,
     /// What gives way when it is full.
@@ -234,6 +286,8 @@ pub enum QueueCommand {
     Free(Free),
     /// Replaces the decision of the same key. Answered by [`QueueAnswer::DecisionSaved`], after the commit is durable.
     SaveDecision(SavedDecision),
+    /// Says what becomes of the times of segments. Answered by [`QueueAnswer::Settled`], after the commit is durable.
+    Settle(Vec<Settle>),
     /// Drops the readings up to `through` for good, because a person says so: they become gaps. Answered by
     /// [`QueueAnswer::Dropped`], after the commit is durable.
     Drop {
@@ -253,6 +307,8 @@ pub enum QueueAnswer {
     Freed(Result<(Free, QueueUsage), QueueFault>),
     /// To [`QueueCommand::SaveDecision`]: its key.
     DecisionSaved(Result<String, QueueFault>),
+    /// To [`QueueCommand::Settle`]: what it asked for.
+    Settled(Result<Vec<Settle>, QueueFault>),
     /// To [`QueueCommand::Drop`]: an append of no rows that dropped some.
     Dropped(Result<Appended, QueueFault>),
 }

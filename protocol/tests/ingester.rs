@@ -35,7 +35,7 @@ fn an_ingester_that_turns_batches_away_goes_on_to_say_so() {
     };
     say(&mut cloud, Up::Hello, hello.as_bytes().to_vec(), now(0));
     cloud.handle(CloudInput::Store(StoreAnswer::Recalled(id(), STREAM, Ok(None))), now(0));
-    let header = BatchHeader { stream: STREAM, floor: 1, first: 1, gaps: Vec::new(), clock: 0 };
+    let header = BatchHeader { stream: STREAM, floor: 1, first: 1, gaps: Vec::new(), clock: 0, time: None };
     let batch = header.encode(READING);
     let status = r#"{"v":1,"online":true,"connection":[1,1],"ts_us":5}"#;
     say(&mut cloud, Up::Status, status.as_bytes().to_vec(), now(0));

@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what went wrong by panicking")]
 
 use bytes::Bytes;
+use fogline_protocol::clock::{BootId, Stamps};
 use fogline_protocol::failover::{FAILOVER_AFTER, FailoverConfig, Move, MoveReason};
 use fogline_protocol::ids::{AgentId, Name, StreamId};
-use fogline_protocol::node::{EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, Machine, Publish};
+use fogline_protocol::node::{ClockConfig, EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, Machine, Publish};
 use fogline_protocol::queue::{
     FullPolicy, Load, QueueAnswer, QueueCommand, QueueLimits, QueueState, QueueUsage, Run, Segment,
 };
@@ -42,11 +43,12 @@ impl Edge {
             limits,
             commit_every: Duration::ZERO,
             failover: FailoverConfig { brokers, failover_after: FAILOVER_AFTER, prefer_primary_after: None },
+            clock: ClockConfig::new(BootId::from_bits(1)),
             seed: 3,
         };
         let state = QueueState {
             opening: 1,
-            segments: vec![Segment { first: 1, stream: STREAM, clock: 0 }],
+            segments: vec![Segment { first: 1, stream: STREAM, clock: 0, stamps: Stamps::Given }],
             next: 2,
             oldest: Some(1),
             gaps: Vec::new(),

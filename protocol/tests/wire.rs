@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use fogline_protocol::clock::TimeFlag;
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::{AgentId, Name, SEQ_MAX, StreamId, Term};
 use fogline_protocol::reading::{Readings, Value};
@@ -24,7 +25,7 @@ fn term() -> Term {
 }
 
 fn header() -> BatchHeader {
-    BatchHeader { stream: STREAM, floor: 5, first: 7, gaps: vec![Range::new(5, 6)], clock: 2 }
+    BatchHeader { stream: STREAM, floor: 5, first: 7, gaps: vec![Range::new(5, 6)], clock: 2, time: None }
 }
 
 const READING: &str = r#"{"ts_us":1577145601420000,"sensor":"lane-1","kind":"road","fields":{"speed_kmh":97.2}}"#;
@@ -68,6 +69,8 @@ fn messages_read_as_the_documentation_says() {
     let damaged = Status { damaged: 12, ..status };
     insta::assert_snapshot!(text(&damaged.encode()), @r#"{"v":1,"online":true,"connection":[2,1],"ts_us":5,"queued":1,"queued_bytes":105,"oldest_us":4,"dropped":0,"damaged":12}"#);
     insta::assert_snapshot!(text(&header().encode(READING.as_bytes())), @r#"{"v":1,"stream":"123456789abcdef0","floor":5,"first":7,"gaps":[[5,6]],"clock":2,"readings":[{"ts_us":1577145601420000,"sensor":"lane-1","kind":"road","fields":{"speed_kmh":97.2}}]}"#);
+    let restamped = BatchHeader { time: Some(TimeFlag::Restamped), ..header() };
+    insta::assert_snapshot!(text(&restamped.encode(READING.as_bytes())), @r#"{"v":1,"stream":"123456789abcdef0","floor":5,"first":7,"gaps":[[5,6]],"clock":2,"time":"restamped","readings":[{"ts_us":1577145601420000,"sensor":"lane-1","kind":"road","fields":{"speed_kmh":97.2}}]}"#);
 }
 
 #[test]
@@ -111,6 +114,10 @@ fn what_is_encoded_decodes() {
     let fields = [("speed_kmh", Value::Number(97.2))];
     expected.push(Wall::from_us(1_577_145_601_420_000), "lane-1", "road", &fields).unwrap();
     assert_eq!(batch.readings, expected);
+    for time in [TimeFlag::Restamped, TimeFlag::Unset] {
+        let flagged = BatchHeader { time: Some(time), ..header() };
+        assert_eq!(Batch::decode(&flagged.encode(READING.as_bytes())).map(|batch| batch.header), Ok(flagged));
+    }
 }
 
 #[test]
@@ -142,6 +149,7 @@ fn a_batch_that_breaks_a_rule_is_refused_with_the_rule() {
     assert_eq!(refused("[[5,6]]", "[[5,6],[6,7]]").reason(), "range");
     assert_eq!(refused(r#""clock":2"#, r#""clock":1000"#), WireError::Value { what: "clock" });
     assert_eq!(refused(r#""clock":2"#, r#""clock":-1"#).reason(), "malformed");
+    assert_eq!(refused(r#""clock":2"#, r#""time":"soon""#).reason(), "malformed");
     assert_eq!(refused("97.2", "NaN").reason(), "malformed");
     assert_eq!(refused("97.2", "1e999").reason(), "malformed");
     assert_eq!(refused("97.2", "[1]").reason(), "malformed");

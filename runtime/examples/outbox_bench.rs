@@ -2,9 +2,10 @@
 //!
 //! FOLDER (a temporary one by default) should be on the disk that matters: a file system in memory writes nothing.
 
+use fogline_protocol::clock::Stamps;
 use fogline_protocol::ids::{Seq, StreamId};
 use fogline_protocol::queue::{
-    Append, AppendPart, Free, FullPolicy, Load, QueueAnswer, QueueCommand, QueueLimits, Rows,
+    Append, AppendPart, Free, FullPolicy, Load, QueueAnswer, QueueCommand, QueueLimits, Rows, SegmentHead,
 };
 use fogline_protocol::time::Wall;
 use fogline_runtime::outbox::{Outbox, OutboxConfig, OutboxError};
@@ -116,7 +117,8 @@ fn append(from: u64, count: u64, bytes: usize) -> QueueCommand {
             json.extend_from_slice(br#""}"#);
         });
     }
-    let segment = (from == 0).then_some((StreamId::from_bits(7), 0));
+    let segment =
+        (from == 0).then_some(SegmentHead { stream: StreamId::from_bits(7), clock: 0, stamps: Stamps::Given });
     QueueCommand::Append(Append { parts: vec![AppendPart { segment, rows }], positions: Vec::new() }.into())
 }
 

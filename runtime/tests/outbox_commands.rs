@@ -1,9 +1,10 @@
 //! When answers come. What they say is held against the simulated queue, in the crate of the tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
 
+use fogline_protocol::clock::Stamps;
 use fogline_protocol::ids::StreamId;
 use fogline_protocol::queue::{
-    Append, AppendPart, Free, FullPolicy, Load, QueueAnswer, QueueCommand, QueueLimits, Rows,
+    Append, AppendPart, Free, FullPolicy, Load, QueueAnswer, QueueCommand, QueueLimits, Rows, SegmentHead,
 };
 use fogline_protocol::time::Wall;
 use fogline_runtime::outbox::{Outbox, OutboxConfig};
@@ -30,7 +31,10 @@ impl Queue {
         for at in 0..count {
             rows.push(Wall::from_us(at), |json| json.extend_from_slice(b"{}"));
         }
-        let part = AppendPart { segment: Some((StreamId::from_bits(9), 1)), rows };
+        let part = AppendPart {
+            segment: Some(SegmentHead { stream: StreamId::from_bits(9), clock: 1, stamps: Stamps::Given }),
+            rows,
+        };
         let append = Append { parts: vec![part], positions: Vec::new() };
         self.outbox.handle.send(QueueCommand::Append(Arc::new(append)));
     }

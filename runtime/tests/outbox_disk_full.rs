@@ -1,9 +1,10 @@
 //! A disk without room: reported, survived, and drained. On a small file system in memory, which only root can mount.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
 
+use fogline_protocol::clock::Stamps;
 use fogline_protocol::ids::StreamId;
 use fogline_protocol::queue::{
-    Append, AppendPart, Free, FullPolicy, Load, QueueAnswer, QueueCommand, QueueFault, QueueLimits, Rows,
+    Append, AppendPart, Free, FullPolicy, Load, QueueAnswer, QueueCommand, QueueFault, QueueLimits, Rows, SegmentHead,
 };
 use fogline_protocol::time::Wall;
 use fogline_runtime::outbox::{Outbox, OutboxConfig};
@@ -49,7 +50,7 @@ fn append(outbox: &mut Outbox, begin: bool) -> Result<u64, QueueFault> {
     for at in 0..200 {
         rows.push(Wall::from_us(at), |json| json.extend_from_slice(&[b'7'; 150]));
     }
-    let segment = begin.then_some((StreamId::from_bits(9), 1));
+    let segment = begin.then_some(SegmentHead { stream: StreamId::from_bits(9), clock: 1, stamps: Stamps::Given });
     let append = Append { parts: vec![AppendPart { segment, rows }], positions: Vec::new() };
     outbox.handle.send(QueueCommand::Append(Arc::new(append)));
     match outbox.answers.blocking_recv() {

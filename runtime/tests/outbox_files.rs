@@ -1,10 +1,11 @@
 //! Files that are refused, and left as they were; one agent per queue; looking into a queue.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
 
+use fogline_protocol::clock::Stamps;
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::StreamId;
 use fogline_protocol::queue::{
-    Append, AppendPart, Free, FullPolicy, Load, QueueAnswer, QueueCommand, QueueLimits, QueueState, Rows,
+    Append, AppendPart, Free, FullPolicy, Load, QueueAnswer, QueueCommand, QueueLimits, QueueState, Rows, SegmentHead,
 };
 use fogline_protocol::time::Wall;
 use fogline_runtime::outbox::{Outbox, OutboxConfig, OutboxError, holdings, inspect, set_aside};
@@ -25,7 +26,10 @@ fn append(outbox: &mut Outbox, count: i64) {
     for at in 0..count {
         rows.push(Wall::from_us(at), |json| json.extend_from_slice(&[b'7'; 120]));
     }
-    let part = AppendPart { segment: Some((StreamId::from_bits(9), 1)), rows };
+    let part = AppendPart {
+        segment: Some(SegmentHead { stream: StreamId::from_bits(9), clock: 1, stamps: Stamps::Given }),
+        rows,
+    };
     let append = Append { parts: vec![part], positions: Vec::new() };
     outbox.handle.send(QueueCommand::Append(Arc::new(append)));
     assert!(matches!(outbox.answers.blocking_recv(), Some(QueueAnswer::Appended(Ok(_)))));

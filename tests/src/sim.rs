@@ -26,6 +26,7 @@ pub mod options;
 pub mod port;
 mod replica;
 pub mod source;
+pub mod stamps;
 pub mod store;
 pub mod trace;
 pub mod world;

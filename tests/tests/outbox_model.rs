@@ -2,11 +2,12 @@
 //! opening, clean or after a crash. So what the simulator proves of the delivery holds for the file too.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
 
+use fogline_protocol::clock::{BootId, Shift, Stamps, UnsetClock};
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::{Name, StreamId, Term};
 use fogline_protocol::queue::{
     Append, AppendPart, Free, FullPolicy, Load, QueueAnswer, QueueCommand, QueueLimits, QueueState, Rows,
-    SavedDecision, SourcePosition,
+    SavedDecision, SegmentHead, Settle, SourcePosition,
 };
 use fogline_protocol::time::Wall;
 use fogline_protocol::wire::Decision;
@@ -21,10 +22,14 @@ use std::time::Duration;
 
 /// Times of readings and the clock begin here.
 const START_US: i64 = 1_700_000_000_000_000;
+/// What the clock is that is not set.
+const UNSET: UnsetClock = UnsetClock { boot: BootId::from_bits(5), began_us: START_US };
 
 #[derive(Debug, Clone)]
 struct Part {
     new_segment: bool,
+    /// Its times are those of a clock that is not set.
+    of_unset_clock: bool,
     /// Age in microseconds and length in bytes of each reading.
     rows: Vec<(i64, usize)>,
 }
@@ -47,6 +52,11 @@ enum Step {
     },
     SaveDecision {
         key: u8,
+    },
+    /// It is known what becomes of the times of a segment.
+    Settle {
+        which: usize,
+        by_us: Option<i64>,
     },
     Drop {
         through: u64,
@@ -74,7 +84,8 @@ fn limits() -> impl Strategy<Value = QueueLimits> {
 
 fn step() -> impl Strategy<Value = Step> {
     let rows = prop::collection::vec((0_i64..60, 1_usize..20), 0..30);
-    let part = (prop::bool::weighted(0.2), rows).prop_map(|(new_segment, rows)| Part { new_segment, rows });
+    let part = (prop::bool::weighted(0.2), prop::bool::weighted(0.3), rows)
+        .prop_map(|(new_segment, of_unset_clock, rows)| Part { new_segment, of_unset_clock, rows });
     let append = (prop::collection::vec(part, 0..3), prop::option::weighted(0.3, 0_u8..3))
         .prop_map(|(parts, position)| Step::Append { parts, position });
     let load = (0_u64..300, 0_u64..300, 0_usize..300, 0_usize..20)
@@ -86,6 +97,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => load,
         4 => free,
         1 => (0_u8..3).prop_map(|key| Step::SaveDecision { key }),
+        2 => (0_usize..20, prop::option::of(-100_i64..1_000_000))
+            .prop_map(|(which, by_us)| Step::Settle { which, by_us }),
         1 => (0_u64..300).prop_map(|through| Step::Drop { through }),
         2 => (0_u64..300).prop_map(|seq| Step::Damage { seq }),
         2 => (-30_i64..60).prop_map(|us| Step::ClockMoves { us }),
@@ -104,6 +117,8 @@ struct Pair {
     clock: Arc<AtomicI64>,
     next: u64,
     streams: u64,
+    /// Where segments of a clock that is not set began.
+    unset: Vec<u64>,
     crashes: u32,
     frees_expected: VecDeque<QueueAnswer>,
 }
@@ -120,9 +135,19 @@ impl Pair {
         config.delete_rows = delete_rows;
         config.free_within = free_within;
         let model = SimDisk::new(limits);
-        let frees_expected = VecDeque::new();
-        let mut pair =
-            Self { folder, path, config, real: None, model, clock, next: 1, streams: 0, crashes: 0, frees_expected };
+        let mut pair = Self {
+            folder,
+            path,
+            config,
+            real: None,
+            model,
+            clock,
+            next: 1,
+            streams: 0,
+            unset: Vec::new(),
+            crashes: 0,
+            frees_expected: VecDeque::new(),
+        };
         pair.open();
         pair
     }
@@ -152,6 +177,7 @@ impl Pair {
                 self.command(QueueCommand::Free(Free { through: self.number(*through), gaps }));
             }
             Step::SaveDecision { key } => self.command(QueueCommand::SaveDecision(decision(*key, self.next))),
+            Step::Settle { which, by_us } => self.settle(*which, *by_us),
             Step::Drop { through } => self.command(QueueCommand::Drop { through: self.number(*through) }),
             Step::Damage { seq } => self.damage(self.number(*seq)),
             Step::ClockMoves { us } => {
@@ -165,6 +191,14 @@ impl Pair {
             }
             Step::Crash => self.crash(),
         }
+    }
+
+    fn settle(&mut self, which: usize, by_us: Option<i64>) {
+        let Some(first) = self.unset.get(which % self.unset.len().max(1)).copied() else { return };
+        let now = self.clock.load(Ordering::SeqCst);
+        let shift = |by_us| Stamps::Restamped(Shift { from_us: now - 30, until_us: now, by_us });
+        let stamps = by_us.map_or(Stamps::Unset, shift);
+        self.command(QueueCommand::Settle(vec![Settle { first, clock: UNSET, stamps }]));
     }
 
     /// Changes the body of a row, behind the queue's back, and not its length.
@@ -182,13 +216,22 @@ impl Pair {
 
     fn append(&mut self, parts: &[Part], position: Option<u8>) {
         let now = self.clock.load(Ordering::SeqCst);
+        let mut next = self.next;
         let parts = parts.iter().map(|part| {
             let mut rows = Rows::default();
             for (age, length) in &part.rows {
-                rows.push(Wall::from_us(now - age), |json| json.extend(std::iter::repeat_n(b'7', *length)));
+                let ts = now - age;
+                rows.push(Wall::from_us(ts), |json| {
+                    json.extend_from_slice(format!("{{\"ts_us\":{ts},").as_bytes());
+                    json.extend(std::iter::repeat_n(b'7', *length));
+                });
             }
             self.streams += u64::from(part.new_segment);
-            let segment = part.new_segment.then(|| (StreamId::from_bits(self.streams << 40), 7));
+            let stamps = if part.of_unset_clock { Stamps::Open(UNSET) } else { Stamps::Given };
+            let stream = StreamId::from_bits(self.streams << 40);
+            let segment = part.new_segment.then_some(SegmentHead { stream, clock: 7, stamps });
+            self.unset.extend(segment.filter(|_| part.of_unset_clock).map(|_| next));
+            next += part.rows.len() as u64;
             AppendPart { segment, rows }
         });
         let parts = parts.collect();

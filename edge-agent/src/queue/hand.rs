@@ -4,10 +4,10 @@ use crate::status::{Order, give_order, queue_path, socket_path};
 use anyhow::{Context, bail};
 use fogline_protocol::failover::{FAILOVER_AFTER, FailoverConfig};
 use fogline_protocol::ids::{AgentId, Name, Seq};
-use fogline_protocol::node::{EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, Machine};
+use fogline_protocol::node::{ClockConfig, EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, Machine};
 use fogline_protocol::queue::{FullPolicy, QueueAnswer, QueueCommand, QueueLimits};
 use fogline_protocol::reading::Readings;
-use fogline_runtime::clock::{Clock, entropy};
+use fogline_runtime::clock::{Clock, boot_id, entropy};
 use fogline_runtime::outbox::{Outbox, OutboxConfig, OutboxError, OutboxHandle};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -115,6 +115,7 @@ fn ask(socket: &Path, order: &Order) -> anyhow::Result<u64> {
 impl Held {
     fn new(outbox: Outbox, limits: QueueLimits) -> anyhow::Result<Self> {
         let name = |text| Name::new(text).context("a name");
+        let clock = Clock::new();
         let config = EdgeConfig {
             // Nobody is spoken to: the name does not matter.
             id: AgentId { region: name("nowhere")?, agent: name("by-hand")? },
@@ -122,9 +123,9 @@ impl Held {
             limits,
             commit_every: Duration::ZERO,
             failover: FailoverConfig { brokers: 1, failover_after: FAILOVER_AFTER, prefer_primary_after: None },
+            clock: ClockConfig { uptime: clock.uptime_at_origin(), ..ClockConfig::new(boot_id()) },
             seed: entropy(),
         };
-        let clock = Clock::new();
         let node = EdgeNode::new(config, &outbox.state, clock.now());
         Ok(Self { node, queue: outbox.handle, answers: outbox.answers, clock, tickets: 0 })
     }

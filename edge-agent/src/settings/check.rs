@@ -4,6 +4,7 @@ use super::source::SourceConfig;
 use super::{Durability, Settings, WhenFull};
 use crate::durations::Span;
 use clap::ValueEnum;
+use fogline_protocol::clock::HOLD;
 use fogline_protocol::failover::{
     FAILOVER_AFTER, FAILOVER_AFTER_MAX, FAILOVER_AFTER_MIN, PREFER_PRIMARY_AFTER_MAX, PREFER_PRIMARY_AFTER_MIN,
 };
@@ -39,6 +40,9 @@ pub enum Until {
 /// Holds the password where a container platform hands it over in the environment.
 const PASSWORD_VARIABLE: &str = "FOGLINE_AGENT_PASSWORD";
 
+/// Readings that wait for a clock longer than this are better sent.
+const CLOCK_HOLD_MAX: Duration = Duration::from_secs(86_400);
+
 /// An agent's configuration, complete and checked.
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
@@ -60,6 +64,9 @@ pub struct AgentConfig {
     pub limits: QueueLimits,
     /// How long readings gather before they are committed together, at most a minute. Longer writes less, and delays more.
     pub commit_every: Duration,
+    /// How long readings of a clock that was never set wait for it, from the start of the device on: at most a day. They
+    /// wait at least a minute after the first connection, or as long as this if it is less, and as long as there is none.
+    pub clock_hold: Duration,
     /// When a commit counts as durable.
     pub synchronous: Synchronous,
     /// Where readings come from.
@@ -86,6 +93,7 @@ impl AgentConfig {
                 policy: FullPolicy::DropOldest,
             },
             commit_every: Duration::from_millis(50),
+            clock_hold: HOLD,
             synchronous: Synchronous::Full,
             source,
             until: Until::Stopped,
@@ -105,6 +113,7 @@ impl Settings {
             name: Some(name),
             commit_every: Some(Span(Duration::from_millis(50))),
             synchronous: Some(Durability::Full),
+            clock_hold: Some(Span(HOLD)),
             queue_readings: Some(10_000_000),
             queue_bytes: Some(1 << 30),
             when_full: Some(WhenFull::DropOldest),
@@ -124,6 +133,10 @@ impl Settings {
         if commit_every > COMMIT_EVERY_MAX {
             problems.push(format!("commit_every: {} is too long, give at most 60s", Span(commit_every)));
         }
+        let clock_hold = self.clock_hold.map_or(HOLD, |span| span.0);
+        if clock_hold > CLOCK_HOLD_MAX {
+            problems.push(format!("clock_hold: {} is too long, give at most 1d", Span(clock_hold)));
+        }
         let source = self.check_source(given, id.as_ref(), problems);
         let until = self.until.unwrap_or_default();
         let synchronous = match self.synchronous {
@@ -140,6 +153,7 @@ impl Settings {
             data_dir,
             limits,
             commit_every,
+            clock_hold,
             synchronous,
             source: source?,
             until,

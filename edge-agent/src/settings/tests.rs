@@ -33,13 +33,14 @@ fn every_flag_arrives() {
     let config = resolve(
         "--broker a:1 --broker b:2,c --region north --name lane-7 --data-dir d --commit-every 200ms --synchronous normal \
          --queue-readings 5 --queue-bytes 70000 --queue-max-age 7d --when-full block --until queued --source none \
-         --failover-after 4s --prefer-primary-after 5m",
+         --failover-after 4s --prefer-primary-after 5m --clock-hold 90s",
     )
     .unwrap();
     assert_eq!(config.brokers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a:1", "b:2", "c:1883"]);
     assert_eq!((config.id.to_string().as_str(), config.commit_every), ("north/lane-7", Duration::from_millis(200)));
     assert_eq!(config.failover_after, Duration::from_secs(4));
     assert_eq!(config.prefer_primary_after, Some(Duration::from_secs(300)));
+    assert_eq!(config.clock_hold, Duration::from_secs(90));
     let limits = config.limits;
     assert_eq!((limits.readings, limits.bytes, limits.policy), (5, 70_000, FullPolicy::Block));
     assert_eq!((limits.max_age_us, config.until), (Some(604_800_000_000), Until::Queued));
@@ -73,7 +74,7 @@ fn sources_and_their_defaults() {
 fn all_problems_are_reported_together_with_a_remedy() {
     let problems = resolve(
         "--region A/b --broker https://x:1 --queue-readings 0 --queue-bytes 1 --queue-max-age 1ms --commit-every 2m \
-         --failover-after 2s --prefer-primary-after 9s --source simulate --kind weather --rate 0.01 --sensors 0 --reading-bytes 3 --sensor UP --pace 60",
+         --failover-after 2s --prefer-primary-after 9s --clock-hold 25h --source simulate --kind weather --rate 0.01 --sensors 0 --reading-bytes 3 --sensor UP --pace 60",
     )
     .unwrap_err();
     let keys = [
@@ -83,6 +84,7 @@ fn all_problems_are_reported_together_with_a_remedy() {
         "queue_bytes",
         "queue_max_age",
         "commit_every",
+        "clock_hold",
         "failover_after",
         "prefer_primary_after",
         "kind",

@@ -1,6 +1,6 @@
 //! The status for a person.
 
-use super::report::{LiveReport, SourceState, StatusReport};
+use super::report::{ClockReport, LiveReport, SourceState, StatusReport};
 use fogline_protocol::time::Wall;
 use fogline_protocol::wire::State;
 use fogline_runtime::clock::wall;
@@ -29,6 +29,7 @@ impl fmt::Display for StatusReport {
                 live.in_flight, live.in_flight_bytes, live.credit_bytes
             )?;
         }
+        self.live.as_ref().map_or(Ok(()), |live| write_clock(f, &live.clock))?;
         let resent = self.live.as_ref().map_or(String::new(), |live| format!(", {} sent again", live.resent));
         writeln!(f, "acknowledged  {}{resent}", self.acknowledged)?;
         writeln!(f, "dropped       {}", queue.dropped)?;
@@ -79,6 +80,18 @@ fn write_live(f: &mut fmt::Formatter<'_>, live: &LiveReport) -> fmt::Result {
         "source        {state}, {} readings queued, {} lines skipped",
         live.source.accepted, live.source.skipped
     )
+}
+
+fn write_clock(f: &mut fmt::Formatter<'_>, clock: &ClockReport) -> fmt::Result {
+    let until = clock.hold_left_ms.map_or("until there is a connection".to_owned(), |left| {
+        format!("for {} at most", age(Duration::from_millis(left)))
+    });
+    match (clock.set, clock.held) {
+        (true, 0) => Ok(()),
+        (true, held) => writeln!(f, "clock         set, {held} readings are about to get their times"),
+        (false, 0) => writeln!(f, "clock         not set: readings have wrong times, and say so"),
+        (false, held) => writeln!(f, "clock         not set: {held} readings wait for it, {until}"),
+    }
 }
 
 fn write_gaps(f: &mut fmt::Formatter<'_>, report: &StatusReport) -> fmt::Result {

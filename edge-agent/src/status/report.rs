@@ -84,6 +84,9 @@ pub struct LiveReport {
     pub resent: u64,
     /// Readings whose time was moved by a microsecond, to tell them from one of the same time.
     pub moved_times: u64,
+    /// Its clock.
+    #[serde(default)]
+    pub clock: ClockReport,
     /// Messages from the broker that made no sense.
     pub refused_messages: u64,
     /// Why the disk does not do what it is asked for.
@@ -92,6 +95,23 @@ pub struct LiveReport {
     pub source: SourceReport,
     /// From the sensor to the acknowledgement.
     pub latency: LatencyReport,
+}
+
+/// The agent's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockReport {
+    /// False while it shows a time at which Fogline was not yet: nobody has set it since the device started.
+    pub set: bool,
+    /// Readings that wait until it is.
+    pub held: u64,
+    /// For how long they still do at most; none while nothing could be sent anyway.
+    pub hold_left_ms: Option<u64>,
+}
+
+impl Default for ClockReport {
+    fn default() -> Self {
+        Self { set: true, held: 0, hold_left_ms: None }
+    }
 }
 
 /// A broker of the agent's list.
@@ -178,6 +198,7 @@ impl StatusReport {
             acknowledged: edge.acknowledged,
             resent: edge.resent,
             moved_times: edge.moved_times,
+            clock: ClockReport { set: edge.clock_set, held: edge.held, hold_left_ms: edge.hold_left_ms },
             refused_messages: edge.refused_messages,
             fault: edge.fault.map(|fault| fault.to_string()),
             source,

@@ -3,8 +3,11 @@
 use crate::figures::{count, rate};
 use crate::table::Table;
 use anyhow::{Context, bail};
+use fogline_protocol::clock::Stamps;
 use fogline_protocol::ids::StreamId;
-use fogline_protocol::queue::{Append, AppendPart, Free, FullPolicy, QueueAnswer, QueueCommand, QueueLimits, Rows};
+use fogline_protocol::queue::{
+    Append, AppendPart, Free, FullPolicy, QueueAnswer, QueueCommand, QueueLimits, Rows, SegmentHead,
+};
 use fogline_protocol::time::Wall;
 use fogline_runtime::outbox::{Outbox, OutboxConfig};
 use serde::Serialize;
@@ -105,7 +108,8 @@ fn append(first: u64, readings: u64, bytes: u64) -> anyhow::Result<QueueCommand>
             json.extend_from_slice(br#""}}"#);
         });
     }
-    let segment = (first == 0).then_some((StreamId::from_bits(1), 0));
+    let segment =
+        (first == 0).then_some(SegmentHead { stream: StreamId::from_bits(1), clock: 0, stamps: Stamps::Given });
     Ok(QueueCommand::Append(Append { parts: vec![AppendPart { segment, rows }], positions: Vec::new() }.into()))
 }
 

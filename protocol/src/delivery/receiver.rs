@@ -146,7 +146,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn batch(receiver: &mut Receiver, floor: Seq, first: Seq, last: Seq, gaps: &[Range]) -> Accepted {
-        let header = BatchHeader { stream: StreamId::from_bits(1), floor, first, gaps: gaps.to_vec(), clock: 0 };
+        let header =
+            BatchHeader { stream: StreamId::from_bits(1), floor, first, gaps: gaps.to_vec(), clock: 0, time: None };
         receiver.accept(&header, Range::new(first, last))
     }
 

@@ -3,7 +3,7 @@
 use super::STREAMS_MAX;
 use super::ranges::Range;
 use crate::ids::{Seq, StreamId};
-use crate::queue::Segment;
+use crate::queue::{Segment, SegmentHead, Settle};
 
 /// The segments of a queue, oldest first. Those of one stream follow each other, so that a stream is one range of numbers.
 #[derive(Debug, Clone, Default)]
@@ -42,8 +42,24 @@ impl Segments {
     }
 
     /// A segment begins with the next number.
-    pub fn begin(&mut self, stream: StreamId, clock: u16) {
-        self.list.push(Segment { first: self.next, stream, clock });
+    pub fn begin(&mut self, head: SegmentHead) {
+        self.list.push(head.at(self.next));
+    }
+
+    /// It is known now what becomes of the times of a segment.
+    pub fn settle(&mut self, settled: &Settle) {
+        for segment in self.list.iter_mut().filter(|segment| settled.is_of(segment)) {
+            segment.stamps = settled.stamps;
+        }
+    }
+
+    /// The segments of which that is open, with their numbers: they are not sent.
+    pub fn open(&self) -> impl Iterator<Item = (Segment, Range)> + '_ {
+        let ends = self.list.iter().skip(1).map(|segment| segment.first).chain([self.next]);
+        let numbered = self.list.iter().zip(ends);
+        numbered
+            .filter(|(segment, _)| segment.stamps.open().is_some())
+            .map(|(segment, end)| (*segment, Range::new(segment.first, end.saturating_sub(1))))
     }
 
     /// `count` numbers were given.
@@ -105,11 +121,16 @@ impl Segments {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{BootId, Stamps, UnsetClock};
+
+    fn head(stream: u64, clock: u16) -> SegmentHead {
+        SegmentHead { stream: StreamId::from_bits(stream), clock, stamps: Stamps::Given }
+    }
 
     fn segments(streams: u64) -> Segments {
         let mut segments = Segments::new(Vec::new(), 1);
         for stream in 0..streams {
-            segments.begin(StreamId::from_bits(stream), 0);
+            segments.begin(head(stream, 0));
             segments.extend(10);
         }
         segments
@@ -118,7 +139,7 @@ mod tests {
     #[test]
     fn a_stream_is_one_range_over_its_segments() {
         let mut segments = segments(1);
-        segments.begin(StreamId::from_bits(0), 1);
+        segments.begin(head(0, 1));
         segments.extend(5);
         assert_eq!(segments.range_of(StreamId::from_bits(0)), Some(Range::new(1, 15)));
         assert_eq!(segments.of(10).map(|(s, end)| (s.clock, end)), Some((0, 10)));
@@ -137,5 +158,23 @@ mod tests {
         assert_eq!(active.len(), 16);
         assert_eq!(active.last().map(|s| s.stream), Some(StreamId::from_bits(19)));
         assert_eq!(waiting, Some(Range::new(151, 190)));
+    }
+
+    #[test]
+    fn an_open_segment_is_settled_once() {
+        let clock = UnsetClock { boot: BootId::from_bits(1), began_us: 0 };
+        let mut segments = segments(2);
+        segments.begin(SegmentHead { stamps: Stamps::Open(clock), ..head(1, 1) });
+        segments.extend(5);
+        segments.begin(head(1, 2));
+        segments.extend(5);
+        let open = |segments: &Segments| segments.open().map(|(_, range)| range).collect::<Vec<_>>();
+        assert_eq!(open(&segments), [Range::new(21, 25)]);
+        let of_another = UnsetClock { began_us: 1, ..clock };
+        segments.settle(&Settle { first: 21, clock: of_another, stamps: Stamps::Unset });
+        assert_eq!(open(&segments), [Range::new(21, 25)]);
+        segments.settle(&Settle { first: 21, clock, stamps: Stamps::Unset });
+        segments.settle(&Settle { first: 21, clock, stamps: Stamps::Given });
+        assert_eq!(segments.of(23).map(|(segment, _)| segment.stamps), Some(Stamps::Unset));
     }
 }

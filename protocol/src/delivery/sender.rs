@@ -15,7 +15,7 @@ use super::ranges::{Range, RangeSet};
 use super::segments::Segments;
 use super::{BATCH_MAX_BYTES, BATCH_MAX_READINGS, CREDIT_MAX, GAPS_PER_MESSAGE_MAX, PAYLOAD_BYTES};
 use crate::ids::{Seq, StreamId};
-use crate::queue::{Appended, Free, Load, QueueState, Run};
+use crate::queue::{Appended, Free, Load, QueueState, Run, Segment, SegmentHead, Settle};
 use crate::time::Monotonic;
 use crate::wire::{Ack, BatchHeader, OpenStream, State};
 use flights::{Flight, Flights};
@@ -80,9 +80,9 @@ impl Sender {
     }
 
     /// Rows were appended, all of them in the newest segment or, with `segment`, in a new one that begins with them.
-    pub fn extend(&mut self, segment: Option<(StreamId, u16)>, count: u64) {
-        if let Some((stream, clock)) = segment {
-            self.segments.begin(stream, clock);
+    pub fn extend(&mut self, segment: Option<SegmentHead>, count: u64) {
+        if let Some(head) = segment {
+            self.segments.begin(head);
         }
         let first = self.segments.next();
         self.segments.extend(count);
@@ -124,8 +124,9 @@ impl Sender {
         self.too_long = false;
         let room = self.room()?;
         let (_, waiting) = self.segments.active();
+        let held = self.segments.open().map(|(_, range)| range);
         let mut candidates = Cow::Borrowed(&self.unsent);
-        if let Some(waiting) = waiting {
+        for waiting in waiting.into_iter().chain(held) {
             candidates.to_mut().remove(waiting);
         }
         let backlog = self.flights.backlog_bytes() < self.lanes.backlog_allowance(PAYLOAD_BYTES);
@@ -183,8 +184,32 @@ impl Sender {
         let flight = Flight { range, bytes, lane, sent: now, deadline, again, times: run.times };
         self.flights.add(flight);
         let gaps = self.gaps_of(segment.stream);
-        let header = BatchHeader { stream: segment.stream, floor, first: range.first, gaps, clock: segment.clock };
+        let Segment { stream, clock, stamps, .. } = segment;
+        let header = BatchHeader { stream, floor, first: range.first, gaps, clock, time: stamps.flag() };
         Some(OutgoingBatch { header, readings: run.json })
+    }
+
+    /// What becomes of times for which that was open is durable now: these readings may go.
+    pub fn settled(&mut self, settled: &[Settle]) {
+        settled.iter().for_each(|one| self.segments.settle(one));
+    }
+
+    /// The segments whose readings wait for the clock, with their numbers.
+    pub fn held(&self) -> impl Iterator<Item = (Segment, Range)> + '_ {
+        self.segments.open()
+    }
+
+    /// How many readings do.
+    #[must_use]
+    pub fn held_readings(&self) -> u64 {
+        let unsent = |range: Range| self.unsent.iter().map(|part| part.and(range).count()).sum::<u64>();
+        self.segments.open().map(|(_, range)| unsent(range)).sum()
+    }
+
+    /// Whether a reading may be sent: connected, and the hello of this connection was answered.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.open
     }
 
     /// The load failed: it will be asked for again.
@@ -316,9 +341,9 @@ impl Sender {
         open.collect()
     }
 
-    /// The newest segment's clock and stream.
+    /// The newest segment.
     #[must_use]
-    pub fn newest_segment(&self) -> Option<crate::queue::Segment> {
+    pub fn newest_segment(&self) -> Option<Segment> {
         self.segments.newest()
     }
 

@@ -1,25 +1,28 @@
 //! All that an agent does, but for the I/O.
 
 mod batching;
+mod clock;
 mod hello;
 mod interface;
 mod recent;
 mod snapshot;
 
-pub use interface::{EdgeConfig, EdgeEffect, EdgeInput};
+pub use interface::{ClockConfig, EdgeConfig, EdgeEffect, EdgeInput};
 pub use snapshot::EdgeSnapshot;
 
 use super::{Machine, Publish};
+use crate::clock::Stamps;
 use crate::delivery::backoff::RESEND_MIN;
 use crate::delivery::sender::Sender;
 use crate::failover::Failover;
 use crate::ids::AgentId;
-use crate::queue::{Free, FullPolicy, QueueAnswer, QueueCommand, QueueFault, QueueState, QueueUsage, Run};
+use crate::queue::{Free, FullPolicy, QueueAnswer, QueueCommand, QueueFault, QueueState, QueueUsage, Run, Settle};
 use crate::register::{InForce, Received};
 use crate::time::{Monotonic, Now};
 use crate::topic::{Down, Topic, Up};
 use crate::wire::{Ack, Decision, DecisionAck, Message, State, Status};
 use batching::Batching;
+use clock::ClockWatch;
 use hello::HelloTimer;
 use recent::Recent;
 use std::collections::VecDeque;
@@ -46,6 +49,9 @@ pub struct EdgeNode {
     config: EdgeConfig,
     sender: Sender,
     batching: Batching,
+    clock: ClockWatch,
+    /// The queue is being told what becomes of times.
+    settling: bool,
     recent: Recent,
     in_force: InForce,
     hello: HelloTimer,
@@ -85,6 +91,8 @@ impl EdgeNode {
                 state.segments.last().map(|segment| segment.clock),
                 config.commit_every,
             ),
+            clock: ClockWatch::new(config.clock, now),
+            settling: false,
             recent: Recent::default(),
             in_force,
             hello: HelloTimer::new(config.seed),
@@ -171,6 +179,14 @@ impl EdgeNode {
                 self.sender.free_failed();
                 self.failed(fault, now.mono);
             }
+            QueueAnswer::Settled(Ok(settled)) => {
+                self.settling = false;
+                self.sender.settled(&settled);
+            }
+            QueueAnswer::Settled(Err(fault)) => {
+                self.settling = false;
+                self.failed(fault, now.mono);
+            }
             QueueAnswer::Dropped(Ok(dropped)) => {
                 self.sender.settle_append(&dropped, now.mono);
                 self.usage = dropped.usage;
@@ -201,7 +217,8 @@ impl EdgeNode {
         self.fault = None;
         self.effects.extend(done.tickets.into_iter().map(|ticket| EdgeEffect::Accepted { ticket }));
         if let Some(append) = done.append {
-            self.recent.appended(append, appended);
+            let stamps = self.sender.newest_segment().map_or(Stamps::Given, |segment| segment.stamps);
+            self.recent.appended(append, appended, stamps);
         }
         self.hello.streams_changed(&self.sender.open_streams(), now.mono);
     }
@@ -277,6 +294,7 @@ impl EdgeNode {
         }
         self.effects.extend(append.map(|append| EdgeEffect::Queue(QueueCommand::Append(append))));
         if !rests {
+            self.settle();
             self.load(now.mono);
         }
         for key in self.in_force.expire(now.mono) {
@@ -287,6 +305,28 @@ impl EdgeNode {
             self.say_status(now);
         }
         self.choose_broker(now.mono);
+    }
+
+    /// Says what becomes of the times that a clock gave before it was set, as soon as that is clear.
+    fn settle(&mut self) {
+        if self.sender.is_open() {
+            self.clock.may_send();
+        }
+        if self.settling {
+            return;
+        }
+        let clear: Vec<Settle> = self.sender.held().filter_map(|(segment, _)| self.clock.settle(&segment)).collect();
+        if !clear.is_empty() {
+            self.settling = true;
+            self.effects.push_back(EdgeEffect::Queue(QueueCommand::Settle(clear)));
+        }
+    }
+
+    /// When to look at the clock again, because readings wait for it.
+    fn next_look(&self) -> Option<Monotonic> {
+        let waits = !self.settling && self.sender.held().next().is_some();
+        let rested = self.retry_at.unwrap_or(Monotonic::ZERO);
+        waits.then(|| self.clock.next_look().max(rested))
     }
 
     fn choose_broker(&mut self, now: Monotonic) {
@@ -358,8 +398,11 @@ impl Machine for EdgeNode {
     type Effect = EdgeEffect;
 
     fn handle(&mut self, input: EdgeInput, now: Now) {
+        self.clock.look(now);
         match input {
-            EdgeInput::Readings { ticket, readings, position } => self.batching.add(ticket, readings, position),
+            EdgeInput::Readings { ticket, readings, position } => {
+                self.batching.add(ticket, readings, position, &self.clock);
+            }
             EdgeInput::Queue(answer) => self.queue_answered(answer, now),
             EdgeInput::Drop { through } => {
                 self.effects.push_back(EdgeEffect::Queue(QueueCommand::Drop { through }));
@@ -382,6 +425,7 @@ impl Machine for EdgeNode {
     }
 
     fn handle_timeout(&mut self, now: Now) {
+        self.clock.look(now);
         self.sender.handle_timeout(now.mono);
         self.advance(now);
     }
@@ -397,6 +441,7 @@ impl Machine for EdgeNode {
             self.batching.poll_timeout(),
             self.in_force.next_expiry(),
             self.retry_at,
+            self.next_look(),
             self.failover.poll_timeout(),
             (self.sender.freeable() > 0).then(|| self.next_free.max(self.retry_at.unwrap_or(self.next_free))),
             online,

@@ -4,6 +4,7 @@
 //! memory.
 
 use super::{PAYLOAD_MAX_BYTES, VERSION, WireError, check_known_version, check_ranges, check_seq, malformed};
+use crate::clock::TimeFlag;
 use crate::delivery::ranges::Range;
 use crate::delivery::{BATCH_MAX_READINGS, GAPS_PER_MESSAGE_MAX};
 use crate::ids::{SEQ_MAX, Seq, StreamId};
@@ -29,6 +30,8 @@ pub struct BatchHeader {
     /// From 0 to [`CLOCK_MAX`]: counts the openings of the queue and the backward steps of its wall clock. A point's
     /// time in the database is `ts_us * 1000 + clock` nanoseconds.
     pub clock: u16,
+    /// What is to be known of the times of its readings; none when they are as a clock that was set gave them.
+    pub time: Option<TimeFlag>,
 }
 
 /// A batch as the ingester reads it.
@@ -48,14 +51,16 @@ struct Head<'a> {
     first: Seq,
     gaps: &'a [Range],
     clock: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<TimeFlag>,
 }
 
 impl BatchHeader {
     /// The batch as JSON: `readings` are readings as JSON, joined by commas.
     #[must_use]
     pub fn encode(&self, readings: &[u8]) -> Vec<u8> {
-        let Self { stream, floor, first, gaps, clock } = self;
-        let head = Head { v: VERSION, stream: *stream, floor: *floor, first: *first, gaps, clock: *clock };
+        let Self { stream, floor, first, gaps, clock, time } = self;
+        let head = Head { v: VERSION, stream: *stream, floor: *floor, first: *first, gaps, clock: *clock, time: *time };
         let mut out = Vec::with_capacity(readings.len() + 256);
         // Writing numbers and texts into a Vec cannot fail.
         serde_json::to_writer(&mut out, &head).ok();
@@ -101,6 +106,7 @@ struct Draft {
     first: Option<Seq>,
     gaps: Vec<Range>,
     clock: Option<u16>,
+    time: Option<TimeFlag>,
     readings: Readings,
     problem: Option<WireError>,
 }
@@ -115,6 +121,7 @@ impl Draft {
             first: self.first.ok_or_else(|| missing("first"))?,
             gaps: self.gaps,
             clock: self.clock.unwrap_or(0),
+            time: self.time,
         };
         check_seq("floor", header.floor)?;
         check_seq("first", header.first)?;
@@ -179,6 +186,7 @@ impl<'de> Visitor<'de> for &mut Draft {
                 "first" => self.first = Some(map.next_value()?),
                 "gaps" => self.gaps = map.next_value()?,
                 "clock" => self.clock = Some(map.next_value()?),
+                "time" => self.time = map.next_value()?,
                 "readings" => self.read_readings(&mut map)?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;

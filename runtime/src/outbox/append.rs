@@ -25,8 +25,8 @@ pub(super) fn append(
     drop_oldest(conn, books, limits, now, &mut dropped)?;
     let mut intake = Intake::new(conn, books, limits)?;
     for part in &append.parts {
-        if let Some((stream, clock)) = part.segment {
-            books.begin_segment(conn, stream, clock)?;
+        if let Some(head) = part.segment {
+            books.begin_segment(conn, head)?;
         }
         insert(conn, books, &mut intake, &part.rows, &mut dropped)?;
     }

@@ -4,9 +4,10 @@
 
 use super::error::Fault;
 use super::seal::{Origin, Sealed};
+use fogline_protocol::clock::Stamps;
 use fogline_protocol::delivery::ranges::Range;
-use fogline_protocol::ids::{SEQ_MAX, Seq, StreamId};
-use fogline_protocol::queue::{QueueUsage, Segment};
+use fogline_protocol::ids::{SEQ_MAX, Seq};
+use fogline_protocol::queue::{QueueUsage, Segment, SegmentHead, Settle};
 use fogline_protocol::time::Wall;
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -130,9 +131,24 @@ impl Books {
         self.segments.get(index).map(|segment| Origin { stream: segment.stream, clock: segment.clock })
     }
 
-    /// From the next reading on, readings belong to this stream and clock.
-    pub(super) fn begin_segment(&mut self, conn: &Connection, stream: StreamId, clock: u16) -> Result<(), Fault> {
-        let segment = Segment { first: self.next, stream, clock };
+    /// How the time of the reading `seq` came about.
+    pub(super) fn stamps_of(&self, seq: Seq) -> Stamps {
+        let index = self.segments.partition_point(|segment| segment.first <= seq).checked_sub(1);
+        index.and_then(|index| self.segments.get(index)).map_or(Stamps::Given, |segment| segment.stamps)
+    }
+
+    /// Says what becomes of the times of a segment, unless that was said before.
+    pub(super) fn settle(&mut self, conn: &Connection, settle: &Settle) -> Result<(), Fault> {
+        for segment in self.segments.iter_mut().filter(|segment| settle.is_of(segment)) {
+            segment.stamps = settle.stamps;
+            write_segment(conn, segment)?;
+        }
+        Ok(())
+    }
+
+    /// From the next reading on, readings belong to this segment.
+    pub(super) fn begin_segment(&mut self, conn: &Connection, head: SegmentHead) -> Result<(), Fault> {
+        let segment = head.at(self.next);
         write_segment(conn, &segment)?;
         // One without a reading gives way.
         self.segments.retain(|known| known.first < segment.first);
@@ -192,7 +208,10 @@ impl Books {
 
     /// How full the queue is.
     pub(super) fn usage(&self, conn: &Connection) -> Result<QueueUsage, Fault> {
-        let oldest = self.oldest(conn)?.map(|(_, time)| time);
+        let oldest = self.oldest(conn)?.and_then(|(seq, time)| {
+            let stamps = self.stamps_of(seq);
+            stamps.tell_age().then(|| stamps.time(time))
+        });
         let Self { readings, bytes, dropped, damaged, damaged_at, .. } = *self;
         Ok(QueueUsage { readings, bytes, oldest, dropped, damaged, damaged_at })
     }
@@ -200,23 +219,42 @@ impl Books {
 
 /// Writes a segment, in place of one that begins with the same number.
 pub(super) fn write_segment(conn: &Connection, segment: &Segment) -> Result<(), Fault> {
-    let (Segment { first, clock, .. }, stream) = (*segment, segment.stream.to_string());
-    let seal = Sealed::Segment { first, stream: &stream, clock }.seal();
-    let sql = "INSERT OR REPLACE INTO segment (first, stream, clock, seal) VALUES (?1, ?2, ?3, ?4)";
-    conn.prepare_cached(sql)?.execute((first, &stream, clock, seal))?;
+    let (Segment { first, clock, stamps, .. }, stream) = (*segment, segment.stream.to_string());
+    let stamps = stamps_text(&stamps)?;
+    let seal = Sealed::Segment { first, stream: &stream, clock, stamps: stamps.as_deref() }.seal();
+    let sql = "INSERT OR REPLACE INTO segment (first, stream, clock, seal, stamps) VALUES (?1, ?2, ?3, ?4, ?5)";
+    conn.prepare_cached(sql)?.execute((first, &stream, clock, seal, stamps))?;
     Ok(())
 }
 
+/// The stamps of a segment as text; none when there is nothing to say.
+fn stamps_text(stamps: &Stamps) -> Result<Option<String>, Fault> {
+    if *stamps == Stamps::Given {
+        return Ok(None);
+    }
+    let text = serde_json::to_string(stamps).map_err(|_| Fault::Inconsistent("the stamps of a segment are no JSON"))?;
+    Ok(Some(text))
+}
+
+/// What [`stamps_text`] made; none when it is something else.
+pub(super) fn parse_stamps(text: Option<&str>) -> Option<Stamps> {
+    text.map_or(Some(Stamps::Given), |text| serde_json::from_str(text).ok())
+}
+
 fn read_segments(conn: &Connection) -> Result<Vec<Segment>, Fault> {
-    let mut statement = conn.prepare("SELECT first, stream, clock, seal FROM segment ORDER BY first")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?)))?;
+    let mut statement = conn.prepare("SELECT first, stream, clock, stamps, seal FROM segment ORDER BY first")?;
+    let rows = statement.query_map([], |row| {
+        let (stream, stamps): (String, Option<String>) = (row.get(1)?, row.get(3)?);
+        Ok((row.get(0)?, stream, row.get(2)?, stamps, row.get(4)?))
+    })?;
     rows.map(|row| {
-        let (first, stream, clock, seal) = row?;
-        if !(Sealed::Segment { first, stream: &stream, clock }).fits(seal) {
+        let (first, stream, clock, stamps, seal) = row?;
+        if !(Sealed::Segment { first, stream: &stream, clock, stamps: stamps.as_deref() }).fits(seal) {
             return Err(Fault::Damaged("a segment is not what was written"));
         }
         let stream = stream.parse().map_err(|_| Fault::Damaged("a segment has no stream id"))?;
-        Ok(Segment { first, stream, clock })
+        let stamps = parse_stamps(stamps.as_deref()).ok_or(Fault::Damaged("a segment has stamps of no kind"))?;
+        Ok(Segment { first, stream, clock, stamps })
     })
     .collect()
 }

@@ -32,7 +32,9 @@ pub(super) fn drop_oldest(
     let mut rows = statement.query([books.gone])?;
     while let Some(row) = rows.next()? {
         let (seq, time) = (row.get(0)?, Wall::from_us(row.get(1)?));
-        if !too_much(books) && !is_too_old(limits, time, now) {
+        let stamps = books.stamps_of(seq);
+        let too_old = stamps.tell_age() && is_too_old(limits, stamps.time(time), now);
+        if !too_much(books) && !too_old {
             break;
         }
         books.take_away(seq, 1, row.get(2)?)?;

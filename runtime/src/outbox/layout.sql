@@ -1,6 +1,7 @@
 -- From layout 1, which had no seals, to layout 2. No row is rewritten, however many there are.
 ALTER TABLE readings ADD COLUMN seal BLOB;
 ALTER TABLE segment ADD COLUMN seal INTEGER;
+ALTER TABLE segment ADD COLUMN stamps TEXT;
 ALTER TABLE gap ADD COLUMN seal INTEGER;
 CREATE TABLE told (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, seal INTEGER) STRICT;
 ALTER TABLE owner ADD COLUMN seal INTEGER;

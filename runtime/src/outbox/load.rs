@@ -1,5 +1,5 @@
 //! Loading: consecutive readings, just as they will travel. Each is held against its seal: what is not as it was written is
-//! not sent.
+//! not sent. After that its time is moved, where its segment says so.
 
 use super::books::Books;
 use super::error::Fault;
@@ -53,7 +53,7 @@ pub(super) fn load(conn: &Connection, books: &Books, gone: Seq, load: &Load) -> 
         let absent = Range::new(expected, seq.saturating_sub(1));
         expected = seq + 1;
         let (time, body) = match check(books, seq, row)? {
-            Ok(sound) => sound,
+            Ok((time, body)) => books.stamps_of(seq).apply(time, body),
             // However many there are: that no reading is answered means that none is there.
             Err(mut broken) if found.run.is_none() => {
                 found.absent.extend((!absent.is_empty()).then_some(absent));
@@ -70,11 +70,11 @@ pub(super) fn load(conn: &Connection, books: &Books, gone: Seq, load: &Load) -> 
         match &mut found.run {
             None => {
                 found.absent.extend((!absent.is_empty()).then_some(absent));
-                found.run = Some(begin(seq, time, body, load));
+                found.run = Some(begin(seq, time, &body, load));
             }
             Some(run) if absent.is_empty() && run.json.len() + 1 + body.len() <= load.max_bytes => {
                 run.json.push(b',');
-                run.json.extend_from_slice(body);
+                run.json.extend_from_slice(&body);
                 run.times.push(time);
             }
             Some(_) => return Ok(found),

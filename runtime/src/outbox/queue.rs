@@ -10,7 +10,9 @@ use super::seal::Sealed;
 use super::{OutboxConfig, aside, file, gaps, heal, state};
 use fogline_protocol::delivery::ranges::{Range, RangeSet};
 use fogline_protocol::ids::Seq;
-use fogline_protocol::queue::{Append, Appended, Free, Load, QueueFault, QueueState, QueueUsage, Run, SavedDecision};
+use fogline_protocol::queue::{
+    Append, Appended, Free, Load, QueueFault, QueueState, QueueUsage, Run, SavedDecision, Settle,
+};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use std::path::PathBuf;
@@ -131,6 +133,11 @@ impl Queue {
             conn.prepare_cached(sql)?.execute((key, received_us, &json, seal))?;
             Ok(())
         })
+    }
+
+    /// Frees, and says what becomes of the times of segments.
+    pub(super) fn settle(&mut self, frees: &[Free], settles: &[Settle]) -> Result<Written<()>, QueueFault> {
+        self.write(frees, |conn, books| settles.iter().try_for_each(|settle| books.settle(conn, settle)))
     }
 
     /// Loads rows above `gone`, and above what is gone anyway. What damage took before them is recorded first.

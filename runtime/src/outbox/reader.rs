@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// Readings of one look: a look that lasted would keep a running agent from writing its log back.
 const LOOK_ROWS: u64 = 2_000;
 
-/// A reading as the queue has it.
+/// A reading as the queue has it, with the time under which it is sent, as far as that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredReading {
     /// Its number.
@@ -154,7 +154,8 @@ impl Reader {
                 Some(_) => SealState::Broken,
             };
             let (stream, clock) = (known.map(|origin| origin.stream), known.map(|origin| origin.clock));
-            found.push(StoredReading { seq, ts: Wall::from_us(ts_us), stream, clock, body: body.to_vec(), seal });
+            let (ts, body) = self.books.stamps_of(seq).apply(Wall::from_us(ts_us), body);
+            found.push(StoredReading { seq, ts, stream, clock, body: body.into_owned(), seal });
         }
         Ok(found)
     }

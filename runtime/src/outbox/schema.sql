@@ -21,11 +21,14 @@ CREATE TABLE readings (
 ) STRICT;
 
 -- From row `first` on (until the next segment) rows belong to this stream (16 hexadecimal digits) and clock (0 to 999).
+-- Where the agent's clock was not set when they were taken, `stamps` says as JSON what that clock was, or what became of
+-- their times: rows are not rewritten, their times are moved when they are loaded.
 CREATE TABLE segment (
     first  INTEGER PRIMARY KEY,
     stream TEXT    NOT NULL,
     clock  INTEGER NOT NULL,
-    seal   INTEGER
+    seal   INTEGER,
+    stamps TEXT
 ) STRICT;
 
 -- Numbers that will never be sent, because a bound made the queue drop them or damage took them, and of which the ingester

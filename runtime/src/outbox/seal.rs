@@ -63,7 +63,7 @@ fn reading_checksum(seq: Seq, ts_us: i64, body: &[u8], origin: &[u8]) -> u32 {
 /// A row of another table than the readings. Its name is part of the seal, so that no row passes for one of another table.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Sealed<'a> {
-    Segment { first: Seq, stream: &'a str, clock: u16 },
+    Segment { first: Seq, stream: &'a str, clock: u16, stamps: Option<&'a str> },
     Gap { first: Seq, last: Seq },
     Told { first: Seq, last: Seq },
     Owner { agent: &'a str },
@@ -78,9 +78,10 @@ impl Sealed<'_> {
         let mut hasher = Hasher::new();
         let mut number = |value: u64| hasher.update(&value.to_be_bytes());
         match self {
-            Self::Segment { first, stream, clock } => {
+            Self::Segment { first, stream, clock, stamps } => {
                 [u64::from(b'S'), first, u64::from(clock)].into_iter().for_each(number);
                 hasher.update(stream.as_bytes());
+                hasher.update(stamps.unwrap_or_default().as_bytes());
             }
             Self::Gap { first, last } => [u64::from(b'G'), first, last].into_iter().for_each(number),
             Self::Told { first, last } => [u64::from(b'T'), first, last].into_iter().for_each(number),

@@ -74,6 +74,11 @@ impl Worker {
             QueueCommand::Append(append) => self.append(&append),
             QueueCommand::SaveDecision(decision) => self.save_decision(&decision),
             QueueCommand::Free(free) => self.put_off(free),
+            QueueCommand::Settle(settles) => {
+                let result = self.queue.settle(&self.put_off, &settles);
+                let result = self.with_frees(result);
+                self.answer(QueueAnswer::Settled(result.map(|()| settles)));
+            }
             QueueCommand::Drop { through } => {
                 let result = self.queue.drop_through(&self.put_off, through);
                 let dropped = self.with_frees(result);

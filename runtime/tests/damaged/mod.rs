@@ -1,10 +1,11 @@
 //! Queues with some history, to be damaged.
 
+use fogline_protocol::clock::Stamps;
 use fogline_protocol::delivery::ranges::{Range, RangeSet};
 use fogline_protocol::ids::{Name, Seq, StreamId, Term};
 use fogline_protocol::queue::{
     Append, AppendPart, Free, FullPolicy, Load, QueueAnswer, QueueCommand, QueueLimits, Rows, SavedDecision,
-    SourcePosition,
+    SegmentHead, SourcePosition,
 };
 use fogline_protocol::rng::Rng;
 use fogline_protocol::time::Wall;
@@ -112,7 +113,10 @@ impl Queue {
         for body in bodies {
             rows.push(Wall::from_us(NOW_US), |json| json.extend_from_slice(body));
         }
-        let part = AppendPart { segment: Some((StreamId::from_bits(stream), 3)), rows };
+        let part = AppendPart {
+            segment: Some(SegmentHead { stream: StreamId::from_bits(stream), clock: 3, stamps: Stamps::Given }),
+            rows,
+        };
         let position = SourcePosition { source: "csv:a".to_owned(), position: bodies.len().to_string() };
         let append = Append { parts: vec![part], positions: vec![position] };
         outbox.handle.send(QueueCommand::Append(Arc::new(append)));

@@ -2,11 +2,12 @@
 //! number is taken once, only what is written is freed, and when the network heals all of it arrives.
 
 use super::input::Input;
+use fogline_protocol::clock::Stamps;
 use fogline_protocol::delivery::ranges::{Range, RangeSet};
 use fogline_protocol::delivery::receiver::{Accepted, Receiver};
 use fogline_protocol::delivery::sender::{OutgoingBatch, Sender};
 use fogline_protocol::ids::StreamId;
-use fogline_protocol::queue::{Appended, Load, QueueState, QueueUsage, Run};
+use fogline_protocol::queue::{Appended, Load, QueueState, QueueUsage, Run, SegmentHead};
 use fogline_protocol::time::{Monotonic, Wall};
 use fogline_protocol::wire::{Ack, State, StreamAck};
 
@@ -103,7 +104,8 @@ impl World {
             self.dropped.insert(Range::new(seq, seq));
             dropped.push(Range::new(seq, seq));
         }
-        self.sender.extend((first == 1).then_some((STREAM, 0)), count);
+        self.sender
+            .extend((first == 1).then_some(SegmentHead { stream: STREAM, clock: 0, stamps: Stamps::Given }), count);
         self.next += count;
         let range = Range::new(first, self.next - 1);
         self.held.insert(range);

@@ -4,10 +4,11 @@
 use super::input::Input;
 use crate::hostile::id;
 use crate::sim::disk::SimDisk;
+use fogline_protocol::clock::BootId;
 use fogline_protocol::delivery::BATCH_MAX_BYTES;
 use fogline_protocol::failover::{FAILOVER_AFTER, FailoverConfig};
 use fogline_protocol::ids::{AgentId, StreamId};
-use fogline_protocol::node::{EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, Machine, Publish};
+use fogline_protocol::node::{ClockConfig, EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, Machine, Publish};
 use fogline_protocol::queue::{FullPolicy, QueueAnswer, QueueCommand, QueueFault, QueueLimits};
 use fogline_protocol::reading::{Readings, Value};
 use fogline_protocol::time::{Monotonic, Now, Wall};
@@ -49,7 +50,8 @@ impl Desk {
         let (id, commit_every) = (id("edge"), Duration::from_millis(50));
         let failover = FailoverConfig { brokers: 1, failover_after: FAILOVER_AFTER, prefer_primary_after: None };
         let agent_version = "1".to_owned();
-        let config = EdgeConfig { id: id.clone(), agent_version, limits, commit_every, failover, seed: 1 };
+        let clock = ClockConfig::new(BootId::from_bits(1));
+        let config = EdgeConfig { id: id.clone(), agent_version, limits, commit_every, failover, clock, seed: 1 };
         let node = EdgeNode::new(config, &state, now(1));
         let (hello, streams) = (None, Vec::new());
         Self { id, node, disk, fails: false, connected: false, connections: 0, now_us: 1, hello, streams, tickets: 0 }

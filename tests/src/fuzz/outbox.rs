@@ -2,10 +2,11 @@
 
 use super::input::Input;
 use crate::sim::disk::SimDisk;
+use fogline_protocol::clock::Stamps;
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::StreamId;
 use fogline_protocol::queue::{
-    Append, AppendPart, Free, FullPolicy, Load, QueueAnswer, QueueCommand, QueueLimits, Rows,
+    Append, AppendPart, Free, FullPolicy, Load, QueueAnswer, QueueCommand, QueueLimits, Rows, SegmentHead,
 };
 use fogline_protocol::time::Wall;
 use fogline_runtime::outbox::{Outbox, OutboxConfig, Synchronous};
@@ -81,7 +82,8 @@ impl Pair {
         }
         let begins = self.streams == 0 || input.below(5) == 0;
         self.streams += u64::from(begins);
-        let segment = begins.then(|| (StreamId::from_bits(self.streams << 40), 7));
+        let stream = StreamId::from_bits(self.streams << 40);
+        let segment = begins.then_some(SegmentHead { stream, clock: 7, stamps: Stamps::Given });
         self.command(QueueCommand::Append(Arc::new(Append {
             parts: vec![AppendPart { segment, rows }],
             positions: Vec::new(),

@@ -14,7 +14,7 @@ pub(super) fn readings(count: usize) -> String {
 
 pub(super) fn batch(stream: u64, floor: u64, first: u64, gaps: &[(u64, u64)], count: usize) -> Vec<u8> {
     let gaps = gaps.iter().copied().map(Range::from).collect();
-    let header = BatchHeader { stream: StreamId::from_bits(stream), floor, first, gaps, clock: 7 };
+    let header = BatchHeader { stream: StreamId::from_bits(stream), floor, first, gaps, clock: 7, time: None };
     header.encode(readings(count).as_bytes())
 }
 

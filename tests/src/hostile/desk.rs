@@ -180,7 +180,8 @@ impl Good {
     /// Says the batch after the last acknowledged one.
     pub fn speak(&mut self, desk: &mut Desk) {
         self.next = self.acknowledged(desk) + 1;
-        let header = BatchHeader { stream: self.stream, floor: self.next, first: self.next, gaps: vec![], clock: 1 };
+        let header =
+            BatchHeader { stream: self.stream, floor: self.next, first: self.next, gaps: vec![], clock: 1, time: None };
         let reading = r#"{"ts_us":1577145601420000,"sensor":"meter","kind":"power","fields":{"power_w":1}}"#;
         self.said += 1;
         desk.hear(Topic::Up(self.agent.clone(), Up::Readings).to_string(), header.encode(reading.as_bytes()));

@@ -60,14 +60,31 @@ impl World {
                 let (store, _, mut books) = self.store_and_books();
                 store.lose_state(site, &mut books);
             }
+            Fault::TimeServer(index) => self.time_server(index),
+            Fault::PowerCut(index, down_us) => {
+                self.crash(Party::Agent(index), down_us)?;
+                self.ledger.clocks[index].lost();
+                self.clocks.entry(Party::Agent(index)).and_modify(|clock| clock.power_cut(now_us));
+            }
             Fault::SetClock(party, by_us) => {
                 self.clocks.entry(party).and_modify(|clock| clock.jump(by_us));
+                if let Party::Agent(index) = party {
+                    self.ledger.clocks[index].leaped = true;
+                }
                 if matches!(party, Party::Cloud(_)) {
                     self.limits.clock_set();
                 }
             }
         }
         Ok(())
+    }
+
+    fn time_server(&mut self, index: usize) {
+        let Some(clock) = self.clocks.get_mut(&Party::Agent(index)) else { return };
+        clock.set_right(self.now_us);
+        if clock.running(self.now_us) < self.options.clock_hold {
+            self.ledger.clocks[index].set_in_time(clock.start().0);
+        }
     }
 
     fn disk_fails(&mut self, index: usize, fault: QueueFault, for_us: u64) {

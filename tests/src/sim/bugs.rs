@@ -3,8 +3,10 @@
 //! None of them is in the protocol's code: the saboteur sits at the boundary of a node and changes what goes in or out,
 //! so that the whole behaves as a program with that bug would.
 
+use super::clocks::EPOCH_US;
 use super::ledger::Ledger;
 use bytes::Bytes;
+use fogline_protocol::clock::{SET_FROM, TimeFlag};
 use fogline_protocol::delivery::ranges::RangeSet;
 use fogline_protocol::ids::StreamId;
 use fogline_protocol::node::Publish;
@@ -49,11 +51,13 @@ pub enum Bug {
     NoFence,
     /// The agent does not look at the seals of its readings: what damage changed is sent.
     SealsIgnored,
+    /// The agent gives new times to readings that it has sent with others.
+    RestampAfterSent,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AcknowledgeBeforeWrite,
         Self::ForgetOnPuback,
         Self::NoResend,
@@ -68,6 +72,7 @@ impl Bug {
         Self::TermsStartAgain,
         Self::NoFence,
         Self::SealsIgnored,
+        Self::RestampAfterSent,
     ];
 }
 
@@ -212,12 +217,29 @@ impl Saboteur {
             let Some(book) = ledger.streams.get(&(ledger.agent(&piece.agent), piece.stream)) else { continue };
             let readings = Arc::make_mut(&mut piece.readings);
             for (index, seq) in (0..readings.len()).zip(piece.first..) {
-                if let Some(row) = book.rows.get(&seq) {
+                if let Some(row) = book.sent_row(seq) {
                     readings.set_ts(index, row.ts);
                 }
             }
         }
         Arc::new(own_times)
+    }
+
+    /// An agent whose clock shows `wall` is about to publish.
+    pub fn edge_encodes(&self, publish: &mut Publish, wall: Wall) {
+        if !self.plants(Bug::RestampAfterSent) || wall < SET_FROM || channel(publish) != Some(Up::Readings) {
+            return;
+        }
+        if let Ok(mut batch) = Batch::decode(&publish.payload)
+            && batch.header.time == Some(TimeFlag::Unset)
+        {
+            for index in 0..batch.readings.len() {
+                let ts = batch.readings.get(index).map_or(wall, |reading| reading.ts());
+                batch.readings.set_ts(index, ts + Duration::from_micros(EPOCH_US.unsigned_abs()));
+            }
+            batch.header.time = Some(TimeFlag::Restamped);
+            publish.payload = encode(&batch);
+        }
     }
 
     fn lower_floor_of_hello(&self, publish: &mut Publish) {

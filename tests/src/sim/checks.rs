@@ -58,6 +58,19 @@ impl Ledger {
         let book = self.stream(agent, stream);
         let durable = book.rows.range(range.first..=range.last).count() as u64;
         require(durable == range.count(), || format!("SENT BEFORE DURABLE: agent {agent} {stream} {range:?}"))?;
+        let Self { streams, clocks, .. } = self;
+        let book = streams.entry((agent, stream)).or_default();
+        for (seq, reading) in (range.first..).zip(batch.readings.iter()) {
+            let Some(row) = book.rows.get(&seq) else { continue };
+            let first = *book.times.entry(seq).or_insert(reading.ts());
+            let (ts, was) = (reading.ts(), row.ts);
+            require(first == ts, || {
+                format!("CHANGED: agent {agent} {stream} {seq} was sent as {first:?}, now as {ts:?}")
+            })?;
+            clocks[agent]
+                .sends(row.serial, was, ts, batch.header.time)
+                .map_err(|what| Violation::new(format!("{what}: agent {agent} {stream} {seq} {was:?} {ts:?}")))?;
+        }
         let again = !book.sent.missing(range).iter().map(|hole| hole.count()).eq([range.count()]);
         book.sent.insert(range);
         book.floors.insert(range.first, batch.header.floor);
@@ -98,7 +111,7 @@ impl Ledger {
         let book = self.stream(agent, stream);
         require(book.received.contains(seq), || format!("INVENTED: agent {agent} {stream} {seq} was never received"))?;
         let found = super::source::row_of(point.reading, 0);
-        let Some(row) = book.rows.get(&seq) else {
+        let Some(row) = book.sent_row(seq) else {
             return Err(Violation::new(format!(
                 "INVENTED: agent {agent} {stream} {seq} was sent before it was durable"
             )));
@@ -106,7 +119,7 @@ impl Ledger {
         let time_ns = row.ts.us() * 1000 + i64::from(row.clock);
         let same = found.serial == row.serial && time_ns == point.time_ns;
         require(same, || format!("CHANGED: agent {agent} {stream} {seq} is {row:?}, written as {found:?}"))?;
-        Ok(row.clone())
+        Ok(row)
     }
 
     /// A reading is in the database now.

@@ -1,5 +1,6 @@
 //! Clocks that run apart: each party has one of its own.
 
+use fogline_protocol::clock::BootId;
 use fogline_protocol::time::{Monotonic, Now, Wall};
 use std::time::Duration;
 
@@ -12,15 +13,21 @@ const EXACT: u64 = 1_000_000;
 #[derive(Debug, Clone)]
 pub struct Clock {
     booted_us: u64,
+    /// When the device was switched on, and how often it was.
+    powered_us: u64,
+    starts: u128,
     rate: u64,
     offset_us: i64,
+    /// It starts in 1970, whenever that is.
+    without_battery: bool,
 }
 
 impl Clock {
     /// A clock that counts `rate` microseconds in each true second and is off by `offset_us`.
     #[must_use]
     pub const fn new(rate: u64, offset_us: i64) -> Self {
-        Self { booted_us: 0, rate, offset_us }
+        let without_battery = offset_us == -EPOCH_US;
+        Self { booted_us: 0, powered_us: 0, starts: 1, rate, offset_us, without_battery }
     }
 
     /// What it shows at the true time `true_us`.
@@ -40,6 +47,34 @@ impl Clock {
     /// Sets the wall clock forward, or back.
     pub const fn jump(&mut self, by_us: i64) {
         self.offset_us += by_us;
+    }
+
+    /// Sets the wall clock right.
+    pub fn set_right(&mut self, true_us: u64) {
+        let right = Wall::from_us(EPOCH_US) + Duration::from_micros(true_us);
+        self.offset_us += right.us() - self.read(true_us).wall.us();
+    }
+
+    /// The device is switched off and on.
+    pub fn power_cut(&mut self, true_us: u64) {
+        self.starts += 1;
+        self.powered_us = true_us;
+        if self.without_battery {
+            self.offset_us -= self.read(true_us).wall.us();
+        }
+    }
+
+    /// Which start of the device this is, and how long it had been running when the process started.
+    #[must_use]
+    pub fn start(&self) -> (BootId, Duration) {
+        let uptime_us = self.booted_us.saturating_sub(self.powered_us) * self.rate / EXACT;
+        (BootId::from_bits(self.starts), Duration::from_micros(uptime_us))
+    }
+
+    /// How long the device has been running.
+    #[must_use]
+    pub const fn running(&self, true_us: u64) -> Duration {
+        Duration::from_micros(true_us.saturating_sub(self.powered_us) * self.rate / EXACT)
     }
 
     /// The process starts anew: so does its monotonic clock.

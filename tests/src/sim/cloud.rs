@@ -168,8 +168,9 @@ impl World {
             let agent = self.ledger.agent(&id);
             self.ledger.received(agent, &batch, site);
             let Range { first, last } = batch.range();
-            let rows = self.ledger.stream(agent, batch.header.stream).rows.range(first..=last);
-            rows.for_each(|(_, row)| self.limits.received(&id.region, row, wall));
+            let book = self.ledger.stream(agent, batch.header.stream);
+            let rows = (first..=last).filter_map(|seq| book.sent_row(seq));
+            rows.for_each(|row| self.limits.received(&id.region, &row, wall));
         }
         if let Some(commit) = self.saboteur.writes_again(publish, &mut self.ledger) {
             let (store, _, mut books) = self.store_and_books();
@@ -223,8 +224,8 @@ impl World {
         for (place, _) in self.ledger.places(&commit.points) {
             let (agent, stream, seq) = place;
             let region = &self.options.agents[agent].id.region;
-            if let Some(row) = self.ledger.streams.get(&(agent, stream)).and_then(|book| book.rows.get(&seq)) {
-                self.limits.committed(region, row, wall);
+            if let Some(row) = self.ledger.streams.get(&(agent, stream)).and_then(|book| book.sent_row(seq)) {
+                self.limits.committed(region, &row, wall);
             }
         }
     }

@@ -15,8 +15,9 @@
 //! answer back, in the order of frees, and to sync up to the last command that it has answered. A disk that is full or
 //! refuses is played without this type: answer with a fault, and do not execute.
 
+use fogline_protocol::clock::Stamps;
 use fogline_protocol::delivery::ranges::{Range, RangeSet};
-use fogline_protocol::ids::{SEQ_MAX, Seq, StreamId};
+use fogline_protocol::ids::{SEQ_MAX, Seq};
 use fogline_protocol::queue::{
     Append, Appended, Free, FullPolicy, Load, QueueAnswer, QueueCommand, QueueFault, QueueLimits, QueueState,
     QueueUsage, Rows, Run, SavedDecision, Segment, SourcePosition,
@@ -264,7 +265,10 @@ impl File {
         QueueUsage {
             readings: self.readings.len() as u64,
             bytes: self.bytes,
-            oldest: self.readings.values().next().map(|row| row.time),
+            oldest: self.readings.iter().next().and_then(|(seq, row)| {
+                let stamps = self.stamps_of(*seq);
+                stamps.tell_age().then(|| stamps.time(row.time))
+            }),
             dropped: self.dropped,
             damaged: self.damaged,
             damaged_at: self.damaged_at,
@@ -276,6 +280,12 @@ impl File {
             QueueCommand::Append(append) => QueueAnswer::Appended(self.append(append, limits, now)),
             QueueCommand::Load(load) => QueueAnswer::Loaded(Ok(self.load(load))),
             QueueCommand::Free(free) => QueueAnswer::Freed(Ok((free.clone(), self.free(free)))),
+            QueueCommand::Settle(settles) => {
+                for settle in settles {
+                    self.segments.iter_mut().filter(|s| settle.is_of(s)).for_each(|s| s.stamps = settle.stamps);
+                }
+                QueueAnswer::Settled(Ok(settles.clone()))
+            }
             QueueCommand::Drop { through } => QueueAnswer::Dropped(Ok(self.drop_through(*through))),
             QueueCommand::SaveDecision(saved) => {
                 self.decisions.insert(saved.decision.key.clone(), saved.clone());
@@ -299,8 +309,9 @@ impl File {
         self.drop_oldest(limits, now, &mut dropped);
         let mut open = self.takes_any(limits);
         for part in &append.parts {
-            if let Some((stream, clock)) = part.segment {
-                self.begin_segment(stream, clock);
+            if let Some(head) = part.segment {
+                self.segments.retain(|segment| segment.first < self.next);
+                self.segments.push(head.at(self.next));
             }
             self.insert(&part.rows, limits, &mut open, &mut dropped);
         }
@@ -321,11 +332,6 @@ impl File {
         }
         let dropped = self.record(&dropped);
         Appended { range: Range::new(self.next, self.next - 1), dropped, usage: self.usage() }
-    }
-
-    fn begin_segment(&mut self, stream: StreamId, clock: u16) {
-        self.segments.retain(|segment| segment.first < self.next);
-        self.segments.push(Segment { first: self.next, stream, clock });
     }
 
     fn insert(&mut self, rows: &Rows, limits: &QueueLimits, open: &mut bool, dropped: &mut RangeSet) {
@@ -355,8 +361,9 @@ impl File {
         while let Some((seq, row)) = self.readings.first_key_value() {
             let seq = *seq;
             let bytes = row.json.len() as u64;
-            let age = now.us().saturating_sub(row.time.us());
-            let too_old = limits.max_age_us.is_some_and(|max| age > max);
+            let stamps = self.stamps_of(seq);
+            let age = now.us().saturating_sub(stamps.time(row.time).us());
+            let too_old = stamps.tell_age() && limits.max_age_us.is_some_and(|max| age > max);
             let too_much = self.readings.len() as u64 > limits.readings || self.bytes > limits.bytes;
             let gives_way = too_old || (too_much && limits.policy == FullPolicy::DropOldest);
             if !gives_way {
@@ -436,6 +443,11 @@ impl File {
         self.segments.drain(..keep);
     }
 
+    fn stamps_of(&self, seq: Seq) -> Stamps {
+        let segment = self.segments.iter().rev().find(|segment| segment.first <= seq);
+        segment.map_or(Stamps::Given, |segment| segment.stamps)
+    }
+
     /// Damage took a reading.
     fn lose(&mut self, seq: Seq, now: Wall) {
         let Some(row) = self.readings.remove(&seq) else { return };
@@ -451,16 +463,17 @@ impl File {
         }
         let mut run: Option<Run> = None;
         for (seq, row) in self.readings.range(load.from..=load.until).take(load.max_rows) {
+            let (time, json) = self.stamps_of(*seq).apply(row.time, &row.json);
             let Some(run) = &mut run else {
-                run = Some(Run { first: *seq, json: row.json.to_vec(), times: vec![row.time] });
+                run = Some(Run { first: *seq, json: json.into_owned(), times: vec![time] });
                 continue;
             };
-            if *seq != run.range().last + 1 || run.json.len() + 1 + row.json.len() > load.max_bytes {
+            if *seq != run.range().last + 1 || run.json.len() + 1 + json.len() > load.max_bytes {
                 break;
             }
             run.json.push(b',');
-            run.json.extend_from_slice(&row.json);
-            run.times.push(row.time);
+            run.json.extend_from_slice(&json);
+            run.times.push(time);
         }
         run
     }

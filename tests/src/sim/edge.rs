@@ -2,16 +2,21 @@
 
 use super::agenda::{Connection, Event, Party};
 use super::checks::{Check, Violation, require, unreadable};
+use super::clocks::Clock;
 use super::ledger::Serial;
 use super::options::AgentOptions;
 use super::port::{Desk, Port, describe, is_fault};
 use super::source::Source;
+use super::stamps::Taken;
 use super::world::World;
+use fogline_protocol::clock::{BootId, SET_FROM, TimeFlag};
 use fogline_protocol::delivery::PAYLOAD_BYTES;
 use fogline_protocol::delivery::STREAMS_MAX;
 use fogline_protocol::failover::{FAILOVER_AFTER, FailoverConfig};
 use fogline_protocol::ids::StreamId;
-use fogline_protocol::node::{EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot, Machine, Publish};
+use fogline_protocol::node::{
+    ClockConfig, EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot, Machine, Publish,
+};
 use fogline_protocol::queue::{Appended, QueueAnswer, QueueCommand};
 use fogline_protocol::rng::Rng;
 use fogline_protocol::time::Monotonic;
@@ -119,6 +124,7 @@ impl World {
         let party = Party::Agent(index);
         self.clocks.entry(party).and_modify(|clock| clock.reboot(self.now_us));
         let now = self.clock(party);
+        let (boot, uptime) = self.clocks.get(&party).map_or((BootId::from_bits(0), Duration::ZERO), Clock::start);
         let edge = &mut self.edges[index];
         edge.port.set_careless(self.saboteur.ignores_seals());
         let (mut state, rows, exchanged) = edge.port.open();
@@ -135,6 +141,7 @@ impl World {
                 failover_after: FAILOVER_AFTER,
                 prefer_primary_after: edge.options.prefer_primary_after,
             },
+            clock: ClockConfig { boot, uptime, hold: self.options.clock_hold },
             seed: self.saboteur.entropy(index, edge.rng.next_u64()),
         };
         edge.node = Some(EdgeNode::new(config, &state, now));
@@ -208,6 +215,9 @@ impl World {
             return Ok(());
         }
         let input = edge.source.measure(wall);
+        let boot = self.clocks.get(&Party::Agent(index)).map(|clock| clock.start().0);
+        let taken = Taken { true_us: self.now_us, boot, unset: wall < SET_FROM };
+        self.ledger.clocks[index].took(edge.source.newest(), taken);
         self.handle_edge(index, input)
     }
 
@@ -332,6 +342,7 @@ impl World {
             Ok(Topic::Up(id, channel)) if id == self.options.agents[index].id => channel,
             _ => return Err(Violation::new(format!("agent {index} publishes to {}", publish.topic))),
         };
+        self.saboteur.edge_encodes(&mut publish, self.clock(Party::Agent(index)).wall);
         if channel == Up::Hello {
             let hello = Hello::decode(&publish.payload).map_err(|error| unreadable("hello", &error))?;
             require(hello.streams.len() <= STREAMS_MAX, || format!("UNBOUNDED: {} streams", hello.streams.len()))?;
@@ -349,6 +360,8 @@ impl World {
         if channel == Up::Readings {
             let batch = Batch::decode(&publish.payload).map_err(|error| unreadable("batch", &error))?;
             let again = self.ledger.sends(index, &batch)?;
+            self.coverage.add("reading restamped", of_flag(&batch, TimeFlag::Restamped));
+            self.coverage.add("reading of an unset clock", of_flag(&batch, TimeFlag::Unset));
             self.coverage.add("batch sent again", u64::from(again));
         }
         let party = Party::Agent(index);
@@ -373,4 +386,9 @@ impl World {
             format!("UNBOUNDED: agent {index} has {under_way} bytes under way, granted are {granted}")
         })
     }
+}
+
+/// How many readings a batch has that is flagged so.
+fn of_flag(batch: &Batch, flag: TimeFlag) -> u64 {
+    if batch.header.time == Some(flag) { batch.range().count() } else { 0 }
 }

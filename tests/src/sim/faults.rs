@@ -48,6 +48,10 @@ pub enum Fault {
     Pause(Party, u64),
     /// A wall clock is set by so many microseconds.
     SetClock(Party, i64),
+    /// This agent's device reaches a time server: its clock is set, and right.
+    TimeServer(usize),
+    /// The power of this agent's device is cut, and back after this time. Without a battery its clock begins anew.
+    PowerCut(usize, u64),
 }
 
 impl Fault {
@@ -79,6 +83,8 @@ impl Fault {
             Self::StoreUp => "end: store down or refusing",
             Self::LoseState(_) => "fault: state of the ingester lost",
             Self::SetClock(..) => "fault: clock set",
+            Self::TimeServer(_) => "clock set right",
+            Self::PowerCut(..) => "fault: device without a battery off and on",
         }
     }
 }
@@ -102,6 +108,22 @@ pub(super) fn schedule(agents: usize, sites: usize, store: StoreKind, faulty_us:
     let mut draw = Draw { rng: &mut Rng::new(seed), agents, sites, faulty_us, faults };
     draw.damage();
     draw.faults
+}
+
+/// Draws when the clocks of these agents' devices are set, and when they are lost again.
+pub(super) fn unset_clocks(agents: &[usize], faulty_us: u64, rng: &mut Rng) -> Vec<Timed> {
+    let mut faults = Vec::new();
+    for agent in agents {
+        for _ in 0..=rng.below(2) {
+            if rng.percent(75) {
+                faults.push((rng.below(faulty_us), Fault::TimeServer(*agent)));
+            }
+            if rng.percent(20) {
+                faults.push((rng.below(faulty_us), Fault::PowerCut(*agent, rng.below(3 * SECOND_US))));
+            }
+        }
+    }
+    faults
 }
 
 struct Draw<'a> {

@@ -4,9 +4,10 @@
 
 use super::checks::{Check, Violation, require};
 use super::source::row_of;
+use super::stamps::ClockBook;
 use fogline_protocol::delivery::ranges::{Range, RangeSet};
 use fogline_protocol::ids::{AgentId, Seq, StreamId};
-use fogline_protocol::queue::{Append, Appended, Free, QueueState, Run};
+use fogline_protocol::queue::{Append, Appended, Free, QueueState, Run, Segment, SegmentHead};
 use fogline_protocol::reading::{Readings, parse_reading};
 use fogline_protocol::store::Progress;
 use fogline_protocol::time::Wall;
@@ -39,6 +40,8 @@ pub struct StreamBook {
     pub dropped: RangeSet,
     /// What was published.
     pub sent: RangeSet,
+    /// The time under which each reading was published first: it keeps it for ever.
+    pub times: BTreeMap<Seq, Wall>,
     /// What was delivered to the ingester.
     pub received: RangeSet,
     /// What is in the database.
@@ -64,6 +67,13 @@ impl StreamBook {
         self.stored.contains(seq) || self.dead.contains(seq) || self.gaps.contains(seq)
     }
 
+    /// A row with the time under which it was published first: the one that it keeps.
+    #[must_use]
+    pub fn sent_row(&self, seq: Seq) -> Option<Row> {
+        let row = self.rows.get(&seq)?;
+        Some(Row { ts: self.times.get(&seq).copied().unwrap_or(row.ts), ..row.clone() })
+    }
+
     /// The rows of `range` that are nowhere, and did not go with a disk.
     pub fn missing(&self, range: Range) -> impl Iterator<Item = Seq> + '_ {
         let rows = (!range.is_empty()).then(|| self.rows.range(range.first..=range.last));
@@ -81,7 +91,7 @@ pub struct DiskBook {
     pub gaps: BTreeMap<Seq, StreamId>,
     /// What was ever durable on any disk of the agent.
     pub durable: BTreeSet<Serial>,
-    segment: Option<(StreamId, u16)>,
+    segment: Option<SegmentHead>,
 }
 
 /// Everything that is known.
@@ -93,6 +103,8 @@ pub struct Ledger {
     pub streams: BTreeMap<(usize, StreamId), StreamBook>,
     /// Where each reading lies in the store.
     pub contents: BTreeMap<Serial, (usize, StreamId, Seq)>,
+    /// What is known of the agents' clocks.
+    pub clocks: Vec<ClockBook>,
     agents: BTreeMap<AgentId, usize>,
 }
 
@@ -103,6 +115,7 @@ impl Ledger {
         let numbered = agents.iter().cloned().enumerate().map(|(index, id)| (id, index));
         Self {
             disks: agents.iter().map(|_| DiskBook::default()).collect(),
+            clocks: agents.iter().map(|_| ClockBook::default()).collect(),
             agents: numbered.collect(),
             ..Self::default()
         }
@@ -132,6 +145,9 @@ impl Ledger {
     /// # Errors
     /// A durable row is gone, or a number came to mean another reading.
     pub fn opened(&mut self, agent: usize, state: &QueueState, runs: &[Run], exchanged: bool) -> Check {
+        if exchanged {
+            self.forget_times(agent, state);
+        }
         let mut before = std::mem::take(&mut self.disks[agent].held);
         before.append(&mut self.disks[agent].gaps);
         let segment_of = |seq: Seq| state.segments.iter().rev().find(|segment| segment.first <= seq);
@@ -151,7 +167,7 @@ impl Ledger {
         }
         let disk = &mut self.disks[agent];
         disk.gaps = gaps;
-        disk.segment = state.segments.last().map(|segment| (segment.stream, segment.clock));
+        disk.segment = state.segments.last().map(Segment::head);
         Ok(())
     }
 
@@ -163,7 +179,8 @@ impl Ledger {
         let mut seq = appended.range.first;
         for part in &append.parts {
             self.disks[agent].segment = part.segment.or(self.disks[agent].segment);
-            let (stream, clock) = self.disks[agent].segment.unwrap_or((StreamId::from_bits(0), 0));
+            let head = self.disks[agent].segment;
+            let (stream, clock) = head.map_or((StreamId::from_bits(0), 0), |head| (head.stream, head.clock));
             for (_, json) in part.rows.iter() {
                 self.hold(agent, stream, seq, Row { clock, ..parse_row(json)? })?;
                 seq += 1;

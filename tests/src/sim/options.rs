@@ -5,7 +5,7 @@
 
 use super::agenda::Party;
 use super::clocks::EPOCH_US;
-use super::faults::{Timed, schedule};
+use super::faults::{Timed, schedule, unset_clocks};
 use fogline_protocol::failover::PREFER_PRIMARY_AFTER_MIN;
 use fogline_protocol::ids::{AgentId, Name};
 use fogline_protocol::queue::{FullPolicy, QueueLimits};
@@ -97,6 +97,8 @@ pub struct Options {
     pub store: StoreOptions,
     /// The clocks.
     pub clocks: Vec<ClockOptions>,
+    /// How long agents let readings wait for a clock that is not set.
+    pub clock_hold: Duration,
     /// The bytes that all agents together may have under way.
     pub credit_bytes: u64,
     /// The bytes of readings that the ingester holds at most.
@@ -115,22 +117,31 @@ impl Options {
     /// Draws everything from `rng`.
     #[must_use]
     pub fn draw(rng: &mut Rng) -> Self {
+        // Draws of their own, so that they change nothing for all the others.
+        let mut unset_rng = Rng::new(rng.clone().next_u64());
         let agents = draw_agents(rng);
         let faulty_us = (15 + rng.below(30)) * SECOND_US;
         let store = draw_store(rng);
         let sites = *pick(rng, &[1, 2]);
         let parties = (0..agents.len()).map(Party::Agent).chain((0..sites).map(Party::Cloud));
-        let clocks = parties.map(|party| draw_clock(party, rng)).collect();
+        let clocks: Vec<ClockOptions> = parties.map(|party| draw_clock(party, rng)).collect();
+        let of_unset = |clock: &ClockOptions| match clock.party {
+            Party::Agent(agent) if clock.offset_us == -EPOCH_US => Some(agent),
+            Party::Agent(_) | Party::Cloud(_) => None,
+        };
+        let unset: Vec<usize> = clocks.iter().filter_map(of_unset).collect();
+        let clock_faults = unset_clocks(&unset, faulty_us, &mut unset_rng);
         let tight = rng.percent(40);
         Self {
             network: draw_network(rng),
             disk_delay_us: *pick(rng, &[500, 5_000, 60_000]),
             clocks,
+            clock_hold: Duration::from_micros(*pick(&mut unset_rng, &[SECOND_US, 4 * SECOND_US, 15 * SECOND_US])),
             // A tight ingester has to slow its agents down, and one that holds less than it grants turns some of it away.
             credit_bytes: if tight { 200 * 1024 } else { 6 * 1024 * 1024 },
             memory_bytes: if tight { *pick(rng, &[120 * 1024, 256 * 1024]) } else { 32 * 1024 * 1024 },
             ttl_ms: *pick(rng, &[8_000, 60_000]),
-            schedule: schedule(agents.len(), sites, store.kind, faulty_us, rng),
+            schedule: [schedule(agents.len(), sites, store.kind, faulty_us, rng), clock_faults].concat(),
             agents,
             sites,
             store,
@@ -201,7 +212,7 @@ fn draw_clock(party: Party, rng: &mut Rng) -> ClockOptions {
     let distance = *pick(rng, &[0, 0, 40_000, 3_000_000, 90_000_000]);
     let offset_us = if rng.percent(50) { distance } else { -distance };
     // A device without a battery for its clock starts in 1970.
-    let unset = matches!(party, Party::Agent(_)) && rng.percent(4);
+    let unset = matches!(party, Party::Agent(_)) && rng.percent(12);
     let offset_us = if unset { -EPOCH_US } else { offset_us };
     ClockOptions { party, rate: *pick(rng, &[1_000_000, 1_000_100, 999_900, 1_002_000, 998_000]), offset_us }
 }

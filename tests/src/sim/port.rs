@@ -201,6 +201,7 @@ fn refuse(command: &QueueCommand, fault: &QueueFault) -> Option<QueueAnswer> {
         QueueCommand::Append(_) => Some(QueueAnswer::Appended(Err(fault))),
         QueueCommand::Load(_) => (!full).then_some(QueueAnswer::Loaded(Err(fault))),
         QueueCommand::Free(_) => Some(QueueAnswer::Freed(Err(fault))),
+        QueueCommand::Settle(_) => Some(QueueAnswer::Settled(Err(fault))),
         QueueCommand::Drop { .. } => Some(QueueAnswer::Dropped(Err(fault))),
         QueueCommand::SaveDecision(_) => Some(QueueAnswer::DecisionSaved(Err(fault))),
     }
@@ -216,10 +217,12 @@ pub fn describe(answer: &QueueAnswer) -> String {
         QueueAnswer::Loaded(Ok(run)) => format!("loaded {:?}", run.as_ref().map(Run::range)),
         QueueAnswer::Freed(Ok((free, _))) => format!("freed {free:?}"),
         QueueAnswer::DecisionSaved(Ok(key)) => format!("saved {key}"),
+        QueueAnswer::Settled(Ok(settled)) => format!("settled {settled:?}"),
         QueueAnswer::Dropped(Ok(Appended { dropped, .. })) => format!("dropped {dropped:?} by hand"),
         QueueAnswer::Appended(Err(fault))
         | QueueAnswer::Loaded(Err(fault))
         | QueueAnswer::Freed(Err(fault))
+        | QueueAnswer::Settled(Err(fault))
         | QueueAnswer::Dropped(Err(fault))
         | QueueAnswer::DecisionSaved(Err(fault)) => fault.to_string(),
     }
@@ -233,6 +236,7 @@ pub const fn is_fault(answer: &QueueAnswer) -> bool {
         QueueAnswer::Appended(Err(_))
             | QueueAnswer::Loaded(Err(_))
             | QueueAnswer::Freed(Err(_))
+            | QueueAnswer::Settled(Err(_))
             | QueueAnswer::Dropped(Err(_))
             | QueueAnswer::DecisionSaved(Err(_))
     )

@@ -64,6 +64,12 @@ impl Source {
         EdgeInput::Readings { ticket: self.tickets, readings, position: self.options.replay.then_some(position) }
     }
 
+    /// What was measured last.
+    #[must_use]
+    pub fn newest(&self) -> Range<Serial> {
+        self.pending.get(&self.tickets).cloned().unwrap_or_default()
+    }
+
     /// Which readings a ticket stood for.
     pub fn accepted(&mut self, ticket: u64) -> Option<Range<Serial>> {
         self.pending.remove(&ticket)

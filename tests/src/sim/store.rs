@@ -265,7 +265,8 @@ impl SimStore {
         for ((agent, _), book) in &ledger.streams {
             let written = book.rows.iter().filter(|(seq, _)| book.stored.contains(**seq) || book.dead.contains(**seq));
             for (seq, row) in written.filter(|(_, row)| row.speed_kmh.is_some()) {
-                let (least, most) = counts.entry((*agent, window_start(row.ts, DECISION_WIDTH_S))).or_default();
+                let ts = book.times.get(seq).copied().unwrap_or(row.ts);
+                let (least, most) = counts.entry((*agent, window_start(ts, DECISION_WIDTH_S))).or_default();
                 *least += u64::from(shared && !book.gaps.contains(*seq) && !book.perished.contains(*seq));
                 *most += 1;
             }

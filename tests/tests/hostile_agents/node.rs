@@ -119,7 +119,7 @@ fn gaps_without_end(desk: &mut Desk, messages: u64) {
 /// A batch of so many short readings.
 fn batch(stream: StreamId, first: u64, readings: usize) -> Vec<u8> {
     let reading = r#"{"ts_us":1,"sensor":"a","kind":"power","fields":{"c":1}}"#;
-    let header = BatchHeader { stream, floor: 1, first, gaps: vec![], clock: 0 };
+    let header = BatchHeader { stream, floor: 1, first, gaps: vec![], clock: 0, time: None };
     header.encode(vec![reading; readings].join(",").as_bytes())
 }
 

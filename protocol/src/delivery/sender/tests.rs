@@ -1,4 +1,5 @@
 use super::*;
+use crate::clock::{BootId, Stamps, TimeFlag, UnsetClock};
 use crate::queue::{QueueUsage, Segment};
 use crate::time::Wall;
 use crate::wire::StreamAck;
@@ -13,7 +14,7 @@ fn at(ms: u64) -> Monotonic {
 fn queue(rows: u64) -> QueueState {
     QueueState {
         opening: 1,
-        segments: vec![Segment { first: 1, stream: S, clock: 0 }],
+        segments: vec![Segment { first: 1, stream: S, clock: 0, stamps: Stamps::Given }],
         next: rows + 1,
         oldest: (rows > 0).then_some(1),
         gaps: Vec::new(),
@@ -185,7 +186,8 @@ fn an_acknowledgement_beyond_what_was_appended_is_cut() {
 #[test]
 fn a_batch_never_spans_two_streams() {
     let mut sender = opened(10, 10_000);
-    sender.extend(Some((StreamId::from_bits(2), 1)), 10);
+    let head = SegmentHead { stream: StreamId::from_bits(2), clock: 1, stamps: Stamps::Given };
+    sender.extend(Some(head), 10);
     let headers: Vec<_> = send_all(&mut sender, at(0)).into_iter().map(|b| (b.header.stream, b.header.first)).collect();
     assert_eq!(headers, vec![(S, 1), (StreamId::from_bits(2), 11)]);
     assert_eq!(sender.open_streams().len(), 2);
@@ -236,4 +238,23 @@ fn rows_that_damage_took_become_gaps() {
     let batch = sender.loaded(rest, at(0)).unwrap();
     assert_eq!((batch.header.first, batch.header.floor, batch.header.gaps), (4, 1, vec![Range::new(1, 3)]));
     assert_eq!(sender.gaps().iter().collect::<Vec<_>>(), [Range::new(1, 3)]);
+}
+
+#[test]
+fn readings_that_wait_for_the_clock_are_not_sent_before_it_is_settled() {
+    let clock = UnsetClock { boot: BootId::from_bits(1), began_us: 0 };
+    let mut state = queue(20);
+    let given = state.segments[0];
+    state.segments[0].stamps = Stamps::Open(clock);
+    state.segments.push(Segment { first: 11, clock: 1, ..given });
+    let mut sender = Sender::new(&state, 1);
+    sender.acknowledge(&ack(0, &[], 1 << 20), true, at(0));
+    let send = |sender: &mut Sender| {
+        let load = sender.poll_load(at(1))?;
+        sender.loaded(run(load), at(1)).map(|batch| (batch.header.first, batch.header.time))
+    };
+    assert_eq!(send(&mut sender), Some((11, None)));
+    assert_eq!((send(&mut sender), sender.held_readings()), (None, 10));
+    sender.settled(&[Settle { first: 1, clock, stamps: Stamps::Unset }]);
+    assert_eq!((send(&mut sender), sender.held_readings()), (Some((1, Some(TimeFlag::Unset))), 0));
 }

@@ -1,7 +1,9 @@
 //! Readings on their way into the queue: gathered, encoded once, and committed in groups.
 
+use super::clock::ClockWatch;
+use crate::clock::Stamps;
 use crate::ids::StreamId;
-use crate::queue::{Append, AppendPart, Rows, SourcePosition};
+use crate::queue::{Append, AppendPart, Rows, SegmentHead, SourcePosition};
 use crate::reading::Readings;
 use crate::rng::Rng;
 use crate::time::{Monotonic, Now, Wall};
@@ -22,7 +24,7 @@ const REST: u32 = 3;
 const SENSORS_MAX: usize = 10_000;
 
 /// A segment that begins with a part, if one does, and the part's rows.
-type PartShape = (Option<(StreamId, u16)>, u64);
+type PartShape = (Option<SegmentHead>, u64);
 
 /// An append that is done.
 pub(super) struct Done {
@@ -45,6 +47,8 @@ struct Committing {
 struct LastTime {
     given: Wall,
     kept: Wall,
+    /// A clock gave it that was not set: it may be moved.
+    movable: bool,
 }
 
 #[derive(Debug)]
@@ -54,6 +58,8 @@ pub(super) struct Batching {
     /// The stream of this opening, minted with its first reading.
     stream: Option<StreamId>,
     clock: u16,
+    /// How the times of the newest segment come about.
+    stamps: Stamps,
     times: BTreeMap<String, LastTime>,
     waiting: Append,
     tickets: Vec<u64>,
@@ -77,6 +83,7 @@ impl Batching {
             commit_every,
             stream: None,
             clock: last_clock.map_or(drawn, next_clock),
+            stamps: Stamps::Given,
             times: BTreeMap::new(),
             waiting: Append::default(),
             tickets: Vec::new(),
@@ -109,11 +116,25 @@ impl Batching {
         self.moved_times
     }
 
-    pub(super) fn add(&mut self, ticket: u64, mut readings: Readings, position: Option<SourcePosition>) {
+    pub(super) fn add(
+        &mut self,
+        ticket: u64,
+        mut readings: Readings,
+        position: Option<SourcePosition>,
+        watch: &ClockWatch,
+    ) {
         for index in 0..readings.len() {
             let Some(reading) = readings.get(index) else { break };
             let (sensor, given) = (reading.sensor(), reading.ts());
-            let kept = self.keep_time(sensor, given);
+            let unset = watch.unset_clock_of(given);
+            let stamps = match unset {
+                Some(clock) => Stamps::Open(clock),
+                None if watch.is_set() => Stamps::Given,
+                // Times of its own, between others: a segment for each turn would be one for each reading.
+                None => self.stamps,
+            };
+            self.keep_stamps(stamps);
+            let kept = self.keep_time(sensor, given, unset.is_some());
             if kept != given {
                 self.moved_times += 1;
                 readings.set_ts(index, kept);
@@ -130,33 +151,52 @@ impl Batching {
     }
 
     /// Within one clock a sensor's times only grow, so that no two of its readings are the same point. An equal time is
-    /// moved; an earlier one begins a new clock.
-    fn keep_time(&mut self, sensor: &str, given: Wall) -> Wall {
+    /// moved; an earlier one begins a new clock. So does a time that may be moved later after one that stays, and the other way
+    /// round: moved, it might be the same.
+    fn keep_time(&mut self, sensor: &str, given: Wall, movable: bool) -> Wall {
         let known = self.times.len();
         match self.times.get_mut(sensor) {
             // At the end of time there is nothing to move to.
-            Some(last) if given >= last.given && last.kept < Wall::MAX => {
+            Some(last) if given >= last.given && last.kept < Wall::MAX && last.movable == movable => {
                 let kept = given.max(last.kept + Duration::from_micros(1));
-                *last = LastTime { given, kept };
+                *last = LastTime { given, kept, movable };
                 return kept;
             }
             Some(_) => self.begin_clock(),
             None if known >= SENSORS_MAX => self.begin_clock(),
             None => {}
         }
-        self.times.insert(sensor.to_owned(), LastTime { given, kept: given });
+        self.times.insert(sensor.to_owned(), LastTime { given, kept: given, movable });
         given
+    }
+
+    /// A segment's times are moved together or not at all: those of another clock are in another segment.
+    fn keep_stamps(&mut self, stamps: Stamps) {
+        if self.stamps == stamps {
+            return;
+        }
+        self.stamps = stamps;
+        if self.stream.is_some() {
+            self.begin_clock();
+        }
     }
 
     fn begin_clock(&mut self) {
         self.clock = next_clock(self.clock);
         self.times.clear();
         if let Some(stream) = self.stream {
-            self.begin_part(Some((stream, self.clock)));
+            self.begin_segment(stream);
         }
     }
 
-    fn begin_part(&mut self, segment: Option<(StreamId, u16)>) {
+    fn begin_segment(&mut self, stream: StreamId) {
+        // One without a reading gives way.
+        self.waiting.parts.pop_if(|part| part.rows.is_empty());
+        let (clock, stamps) = (self.clock, self.stamps);
+        self.begin_part(Some(SegmentHead { stream, clock, stamps }));
+    }
+
+    fn begin_part(&mut self, segment: Option<SegmentHead>) {
         self.waiting.parts.push(AppendPart { segment, rows: Rows::default() });
     }
 
@@ -164,7 +204,7 @@ impl Batching {
         if self.stream.is_none() {
             let stream = StreamId::from_bits(self.rng.next_u64());
             self.stream = Some(stream);
-            self.begin_part(Some((stream, self.clock)));
+            self.begin_segment(stream);
         } else if self.waiting.parts.is_empty() {
             self.begin_part(None);
         }
@@ -234,7 +274,11 @@ const fn next_clock(clock: u16) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{BootId, SET_FROM, UnsetClock};
+    use crate::node::ClockConfig;
     use crate::reading::Value;
+
+    const BOOT: BootId = BootId::from_bits(7);
 
     fn readings(times: &[i64]) -> Readings {
         let mut readings = Readings::new();
@@ -244,19 +288,24 @@ mod tests {
         readings
     }
 
+    /// A clock that is set.
+    fn set() -> ClockWatch {
+        ClockWatch::new(ClockConfig::new(BOOT), Now { mono: Monotonic::ZERO, wall: SET_FROM })
+    }
+
     fn now(ms: u64) -> Now {
         Now { mono: Monotonic::from_us(ms * 1000), wall: Wall::MIN }
     }
 
     fn times(append: &Append) -> Vec<(Option<u16>, Vec<i64>)> {
-        let part = |p: &AppendPart| (p.segment.map(|s| s.1), p.rows.iter().map(|(ts, _)| ts.us()).collect());
+        let part = |p: &AppendPart| (p.segment.map(|head| head.clock), p.rows.iter().map(|(ts, _)| ts.us()).collect());
         append.parts.iter().map(part).collect()
     }
 
     #[test]
     fn equal_times_are_moved_and_backward_steps_begin_a_clock() {
         let mut batching = Batching::new(1, Some(998), Duration::ZERO);
-        batching.add(1, readings(&[5, 5, 5, 6, 100, 50, 60]), None);
+        batching.add(1, readings(&[5, 5, 5, 6, 100, 50, 60]), None, &set());
         let append = batching.poll_append(now(0)).unwrap();
         assert_eq!(times(&append), vec![(Some(999), vec![5, 6, 7, 8, 100]), (Some(0), vec![50, 60])]);
         assert_eq!(batching.moved_times(), 3);
@@ -268,31 +317,31 @@ mod tests {
     fn at_the_end_of_time_a_clock_begins() {
         let end = Wall::MAX.us();
         let mut batching = Batching::new(1, Some(7), Duration::ZERO);
-        batching.add(1, readings(&[end, end]), None);
+        batching.add(1, readings(&[end, end]), None, &set());
         assert_eq!(times(&batching.poll_append(now(0)).unwrap()), vec![(Some(8), vec![end]), (Some(9), vec![end])]);
     }
 
     #[test]
     fn a_first_reading_is_committed_at_once_and_the_next_ones_together() {
         let mut batching = Batching::new(1, None, Duration::from_millis(50));
-        batching.add(1, readings(&[1]), None);
+        batching.add(1, readings(&[1]), None, &set());
         assert!(batching.poll_append(now(0)).is_some());
-        batching.add(2, readings(&[2]), None);
+        batching.add(2, readings(&[2]), None, &set());
         assert!(batching.poll_append(now(1)).is_none(), "one commit at a time");
         assert_eq!(batching.appended(now(2).mono).tickets, [1]);
         assert!(batching.poll_append(now(2)).is_none(), "gathering");
         assert_eq!(batching.poll_timeout(), Some(now(50).mono));
-        batching.add(3, readings(&[3]), None);
+        batching.add(3, readings(&[3]), None, &set());
         assert_eq!(times(&batching.poll_append(now(50)).unwrap()), vec![(None, vec![2, 3])]);
         assert_eq!(batching.appended(now(90).mono).tickets, [2, 3]);
-        batching.add(4, readings(&[4]), None);
+        batching.add(4, readings(&[4]), None, &set());
         assert_eq!(batching.poll_timeout(), Some(now(210).mono), "a commit of 40 ms is followed by a rest of 120 ms");
     }
 
     #[test]
     fn a_failed_append_is_asked_for_again() {
         let mut batching = Batching::new(1, None, Duration::ZERO);
-        batching.add(1, readings(&[1]), None);
+        batching.add(1, readings(&[1]), None, &set());
         let append = batching.poll_append(now(0)).unwrap();
         batching.failed(now(1000).mono);
         assert!(batching.poll_append(now(999)).is_none());
@@ -304,9 +353,51 @@ mod tests {
     fn a_full_buffer_makes_sources_wait() {
         let mut batching = Batching::new(1, None, Duration::from_secs(9));
         batching.due = Some(now(9000).mono);
-        batching.add(1, readings(&(0..8192).collect::<Vec<_>>()), None);
+        batching.add(1, readings(&(0..8192).collect::<Vec<_>>()), None, &set());
         assert!(!batching.has_room());
         assert!(batching.poll_append(now(1)).is_some(), "a full buffer does not wait for its time");
         assert!(batching.has_room());
+    }
+
+    fn stamps(append: &Append) -> Vec<(Option<Stamps>, Vec<i64>)> {
+        let part = |p: &AppendPart| (p.segment.map(|head| head.stamps), p.rows.iter().map(|(ts, _)| ts.us()).collect());
+        append.parts.iter().map(part).collect()
+    }
+
+    #[test]
+    fn times_of_a_clock_that_is_not_set_are_in_a_segment_of_their_own() {
+        const S: i64 = 1_000_000;
+        let at =
+            |mono_s: u64, wall_us| Now { mono: Monotonic::from_us(mono_s * 1_000_000), wall: Wall::from_us(wall_us) };
+        let mut watch = ClockWatch::new(ClockConfig::new(BOOT), at(10, 70 * S));
+        let mut batching = Batching::new(1, Some(4), Duration::ZERO);
+        batching.add(1, readings(&[69 * S, 70 * S]), None, &watch);
+        // What a file says is no time of this clock; it does not begin a segment of its own either.
+        batching.add(2, readings(&[1_577_145_601 * S]), None, &watch);
+        let set = SET_FROM.us() + 5 * S;
+        watch.look(at(12, set));
+        batching.add(3, readings(&[71 * S]), None, &watch);
+        batching.add(4, readings(&[set]), None, &watch);
+        let open = Some(Stamps::Open(UnsetClock { boot: BOOT, began_us: 60 * S }));
+        let expected = vec![
+            (open, vec![69 * S, 70 * S]),
+            (open, vec![1_577_145_601 * S]),
+            (open, vec![71 * S]),
+            (Some(Stamps::Given), vec![set]),
+        ];
+        let append = batching.poll_append(now(0)).unwrap();
+        assert_eq!(stamps(&append), expected, "a late one is of the clock that gave it");
+        let clocks: Vec<_> = append.parts.iter().filter_map(|part| part.segment).map(|head| head.clock).collect();
+        assert_eq!(clocks, [5, 6, 7, 8], "moved, no two are the same point");
+    }
+
+    #[test]
+    fn a_file_is_not_held_back_by_a_clock_that_is_not_set() {
+        let unset = Now { mono: Monotonic::ZERO, wall: Wall::from_us(60) };
+        let watch = ClockWatch::new(ClockConfig::new(BOOT), unset);
+        let mut batching = Batching::new(1, Some(4), Duration::ZERO);
+        batching.add(1, readings(&[1_577_145_601_000_000]), None, &watch);
+        let expected = vec![(Some(Stamps::Given), vec![1_577_145_601_000_000])];
+        assert_eq!(stamps(&batching.poll_append(now(0)).unwrap()), expected);
     }
 }

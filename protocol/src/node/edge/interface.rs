@@ -1,5 +1,6 @@
 //! What an edge node is told at its start, what it hears, and what it asks for.
 
+use crate::clock::{BootId, HOLD};
 use crate::failover::{FailoverConfig, Move};
 use crate::ids::{AgentId, Seq};
 use crate::node::Publish;
@@ -23,8 +24,30 @@ pub struct EdgeConfig {
     pub commit_every: Duration,
     /// Its brokers, and when to leave one.
     pub failover: FailoverConfig,
+    /// Its clock.
+    pub clock: ClockConfig,
     /// From the system's entropy: stream ids and jitter come from it.
     pub seed: u64,
+}
+
+/// What an agent is told of its clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockConfig {
+    /// Which start of the device this is: the same for all agents that run until it starts again.
+    pub boot: BootId,
+    /// How long the device had been running at [`Monotonic::ZERO`](crate::time::Monotonic::ZERO).
+    pub uptime: Duration,
+    /// How long readings of a clock that is not set wait until it is, from the start of the device on. They wait at least
+    /// [`HOLD_CONNECTED`](crate::clock::HOLD_CONNECTED) after the first connection, and as long as there is none.
+    pub hold: Duration,
+}
+
+impl ClockConfig {
+    /// The clock of a device that is started now, for the first time that anybody hears of.
+    #[must_use]
+    pub const fn new(boot: BootId) -> Self {
+        Self { boot, uptime: Duration::ZERO, hold: HOLD }
+    }
 }
 
 /// What comes in.

@@ -1,5 +1,6 @@
 //! The rows of the last append, as long as they may go out at once: in a steady flow nothing is read back from the disk.
 
+use crate::clock::Stamps;
 use crate::delivery::PAYLOAD_BYTES;
 use crate::ids::Seq;
 use crate::queue::{Append, Appended, Load, Rows, Run};
@@ -11,9 +12,9 @@ pub(super) struct Recent(Option<(Seq, Arc<Append>)>);
 
 impl Recent {
     /// `append` is durable. It is kept if it is one run of rows that fits a batch: more than that is a backlog, and its place
-    /// is the disk.
-    pub(super) fn appended(&mut self, append: Arc<Append>, done: &Appended) {
-        let whole = done.dropped.is_empty() && !done.range.is_empty();
+    /// is the disk. So it is with what is not sent just as it was appended: `stamps` are those of its segment.
+    pub(super) fn appended(&mut self, append: Arc<Append>, done: &Appended, stamps: Stamps) {
+        let whole = done.dropped.is_empty() && !done.range.is_empty() && stamps.are_final();
         let fits = append.parts.len() == 1 && append.parts.iter().all(|part| part.rows.bytes() as u64 <= PAYLOAD_BYTES);
         self.0 = (whole && fits).then_some((done.range.first, append));
     }
@@ -46,11 +47,16 @@ fn run(load: &Load, rows: &Rows, skipped: usize) -> Run {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{BootId, UnsetClock};
     use crate::delivery::ranges::Range;
     use crate::queue::{AppendPart, QueueUsage};
     use crate::time::Wall;
 
     fn recent(rows: &[&str], dropped: Vec<Range>) -> Recent {
+        recent_of(rows, dropped, Stamps::Given)
+    }
+
+    fn recent_of(rows: &[&str], dropped: Vec<Range>, stamps: Stamps) -> Recent {
         let mut part = AppendPart { segment: None, rows: Rows::default() };
         for (row, us) in rows.iter().zip(100..) {
             part.rows.push(Wall::from_us(us), |out| out.extend_from_slice(row.as_bytes()));
@@ -58,7 +64,7 @@ mod tests {
         let append = Arc::new(Append { parts: vec![part], positions: Vec::new() });
         let range = Range::new(11, 10 + rows.len() as u64);
         let mut recent = Recent::default();
-        recent.appended(append, &Appended { range, dropped, usage: QueueUsage::default() });
+        recent.appended(append, &Appended { range, dropped, usage: QueueUsage::default() }, stamps);
         recent
     }
 
@@ -81,6 +87,9 @@ mod tests {
     #[test]
     fn what_was_dropped_or_is_large_is_left_to_the_disk() {
         assert_eq!(load(&recent(&["a"], vec![Range::new(3, 4)]), 11, 99, 99), None);
+        let open = Stamps::Open(UnsetClock { boot: BootId::from_bits(1), began_us: 0 });
+        assert_eq!(load(&recent_of(&["a"], Vec::new(), open), 11, 99, 99), None);
+        assert!(load(&recent_of(&["a"], Vec::new(), Stamps::Unset), 11, 99, 99).is_some());
         assert_eq!(load(&recent(&["x".repeat(50_000).as_str()], Vec::new()), 11, 99, 99), None);
     }
 }

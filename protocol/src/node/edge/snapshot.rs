@@ -41,6 +41,12 @@ pub struct EdgeSnapshot {
     pub in_force: Vec<Decision>,
     /// Readings whose time was moved by a microsecond, since the start.
     pub moved_times: u64,
+    /// True when its clock is set, or looks as if it were.
+    pub clock_set: bool,
+    /// Readings that wait for the clock to be set.
+    pub held: u64,
+    /// For how many milliseconds more they do at most; none when that is not counted yet, because nothing could be sent anyway.
+    pub hold_left_ms: Option<u64>,
     /// Messages that made no sense, since the start.
     pub refused_messages: u64,
     /// Why the disk does not do what it is asked for.
@@ -70,6 +76,9 @@ impl EdgeNode {
             mark: self.sender.mark(),
             in_force: self.in_force.iter().cloned().collect(),
             moved_times: self.batching.moved_times(),
+            clock_set: self.clock.is_set(),
+            held: self.sender.held_readings(),
+            hold_left_ms: self.clock.hold_left().map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
             refused_messages: self.refused_messages,
             fault: self.fault.clone(),
         }

@@ -10,9 +10,10 @@ use super::Healed;
 use super::cells::{Value, rows};
 use super::found::{Found, seq};
 use super::pages::Pages;
+use fogline_protocol::clock::{SET_FROM, Stamps};
 use fogline_protocol::delivery::ranges::{Range, RangeSet};
 use fogline_protocol::ids::{SEQ_MAX, Seq};
-use fogline_protocol::queue::Segment;
+use fogline_protocol::queue::{Segment, SegmentHead};
 use fogline_protocol::reading::{Readings, parse_reading};
 use fogline_protocol::time::Wall;
 use rusqlite::{Connection, OptionalExtension};
@@ -64,7 +65,7 @@ impl Rescue {
     fn new(found: &Found, known: Option<&Books>) -> Self {
         let books = known.map(|books| (books.gone, books.next));
         let (gone, next) = books.or(found.counters.map(|c| (c.gone, c.next))).unwrap_or((0, SEQ_MAX + 1));
-        let origin = |(first, (stream, clock)): (&Seq, &_)| (*first, Origin { stream: *stream, clock: *clock });
+        let origin = |(first, head): (&Seq, &SegmentHead)| (*first, Origin { stream: head.stream, clock: head.clock });
         let segments = match known {
             Some(books) => {
                 books.segments.iter().map(|s| (s.first, Origin { stream: s.stream, clock: s.clock })).collect()
@@ -170,12 +171,17 @@ fn segments(conn: &Connection, found: &Found, known: Option<&Books>) -> Result<V
         let seq: Seq = row.get(0)?;
         let body = row.get_ref(2)?.as_bytes().map_err(rusqlite::Error::from)?;
         let seal = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
-        let Some(Origin { stream, clock }) = origin_of(seq, row.get(1)?, body, seal) else { continue };
-        if segments.range(..=seq).next_back().map(|(_, known)| *known) != Some((stream, clock)) {
-            segments.insert(seq, (stream, clock));
+        let ts_us: i64 = row.get(1)?;
+        let Some(origin) = origin_of(seq, ts_us, body, seal) else { continue };
+        let known =
+            segments.range(..=seq).next_back().map(|(_, head)| Origin { stream: head.stream, clock: head.clock });
+        if known != Some(origin) {
+            // Nobody knows any more what was to become of its times. Some may have been sent: they stay.
+            let stamps = if ts_us < SET_FROM.us() { Stamps::Unset } else { Stamps::Given };
+            segments.insert(seq, SegmentHead { stream: origin.stream, clock: origin.clock, stamps });
         }
     }
-    Ok(segments.into_iter().map(|(first, (stream, clock))| Segment { first, stream, clock }).collect())
+    Ok(segments.into_iter().map(|(first, head)| head.at(first)).collect())
 }
 
 /// Writes the gaps that were found, and one for each number that is missing and should not be. Returns how many are new.

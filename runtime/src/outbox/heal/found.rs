@@ -1,9 +1,11 @@
 //! What is found on the pages of a damaged queue, besides its readings.
 
+use super::super::books::parse_stamps;
 use super::super::seal::Sealed;
 use super::cells::{Row, Value};
 use fogline_protocol::delivery::ranges::{Range, RangeSet};
-use fogline_protocol::ids::{SEQ_MAX, Seq, StreamId};
+use fogline_protocol::ids::{SEQ_MAX, Seq};
+use fogline_protocol::queue::SegmentHead;
 use fogline_protocol::wire::Decision;
 use std::collections::BTreeMap;
 
@@ -30,7 +32,7 @@ pub(super) struct Saved {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) counters: Option<Counters>,
-    pub(super) segments: BTreeMap<Seq, (StreamId, u16)>,
+    pub(super) segments: BTreeMap<Seq, SegmentHead>,
     pub(super) gaps: RangeSet,
     pub(super) told: RangeSet,
     pub(super) owner: Option<String>,
@@ -51,10 +53,18 @@ impl Found {
         let (Value::Null, values) = row.values.split_first()? else { return None };
         let id = seq(row.id)?;
         match values {
-            [Value::Text(stream), Value::Int(clock), seal @ ..] => {
+            [Value::Text(stream), Value::Int(clock), rest @ ..] => {
                 let (stream, clock) = (text(stream)?, u16::try_from(*clock).ok()?);
-                (Sealed::Segment { first: id, stream, clock }).fits(checksum(seal)?).then_some(())?;
-                self.segments.insert(id, (stream.parse().ok()?, clock));
+                let (seal, stamps) = match rest {
+                    [seal @ .., Value::Text(stamps)] => (seal, Some(text(stamps)?)),
+                    [seal, Value::Null] => (std::slice::from_ref(seal), None),
+                    seal => (seal, None),
+                };
+                (Sealed::Segment { first: id, stream, clock, stamps }).fits(checksum(seal)?).then_some(())?;
+                let head = SegmentHead { stream: stream.parse().ok()?, clock, stamps: parse_stamps(stamps)? };
+                // Pages that are free again show what it said before: what was settled is the newer.
+                let newer = self.segments.get(&id).is_none_or(|known| known.stamps.open().is_some());
+                newer.then(|| self.segments.insert(id, head));
             }
             [Value::Int(last), seal @ ..] if seal.len() < 2 => {
                 let (range, seal) = (Range::new(id, seq(*last).filter(|last| *last >= id)?), checksum(seal)?);
