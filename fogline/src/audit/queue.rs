@@ -40,13 +40,14 @@ fn within(set: &RangeSet, range: Range) -> impl Iterator<Item = Range> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fogline_protocol::clock::Stamps;
     use fogline_protocol::ids::StreamId;
     use fogline_protocol::queue::Segment;
 
     #[test]
     fn each_stream_gets_its_own_numbers() {
         let [old, new] = [3, 4].map(StreamId::from_bits);
-        let segment = |first, stream, clock| Segment { first, stream, clock };
+        let segment = |first, stream, clock| Segment { first, stream, clock, stamps: Stamps::Given };
         let held = Holdings {
             owner: None,
             segments: vec![segment(11, old, 0), segment(15, old, 1), segment(21, new, 2)],

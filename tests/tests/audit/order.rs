@@ -2,9 +2,12 @@
 
 use fogline::audit::{Database, InfluxServer, Sources, audit};
 use fogline_ingest::store::{InfluxConfig, InfluxStore, Sharing, StateDb, Store, Synchronous};
+use fogline_protocol::clock::Stamps;
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::{AgentId, Name, StreamId};
-use fogline_protocol::queue::{Append, AppendPart, Free, FullPolicy, QueueAnswer, QueueCommand, QueueLimits, Rows};
+use fogline_protocol::queue::{
+    Append, AppendPart, Free, FullPolicy, QueueAnswer, QueueCommand, QueueLimits, Rows, SegmentHead,
+};
 use fogline_protocol::reading::{Readings, Value};
 use fogline_protocol::store::{Commit, Points, Progress, StreamProgress, TakeOver};
 use fogline_protocol::time::Wall;
@@ -53,7 +56,8 @@ fn queue(folder: &Path) -> Outbox {
     let mut queue = Outbox::open(config).unwrap();
     let mut rows = Rows::default();
     (0..ACCEPTED).for_each(|_| rows.push(Wall::from_us(EPOCH_US), |json| json.extend_from_slice(b"{}")));
-    let parts = vec![AppendPart { segment: Some((STREAM, 0)), rows }];
+    let parts =
+        vec![AppendPart { segment: Some(SegmentHead { stream: STREAM, clock: 0, stamps: Stamps::Given }), rows }];
     queue.handle.send(QueueCommand::Append(Arc::new(Append { parts, positions: Vec::new() })));
     assert!(matches!(queue.answers.blocking_recv(), Some(QueueAnswer::Appended(Ok(_)))));
     queue
