@@ -14,7 +14,7 @@ pub(crate) struct Limits {
     pub(crate) went_back: u64,
     /// Term and number of the last, by agent.
     #[serde(skip)]
-    last: BTreeMap<usize, (Term, u64)>,
+    pub(super) last: BTreeMap<usize, (Term, u64)>,
 }
 
 impl Limits {
