@@ -65,6 +65,7 @@ fn commit(run: u64, id: u64, count: u64, agents: &[AgentId]) -> anyhow::Result<C
             agent,
             stream,
             clock: 1,
+            time: None,
             first: seq,
             readings: Arc::new(readings(seq, some)?),
             fresh: vec![Range::new(seq, seq + some - 1)],

@@ -9,6 +9,7 @@ mod rows;
 
 pub use rows::{AverageRow, DecisionRow, FateWord, Owner, ProgressRow, Rows, StatusRow};
 
+use crate::clock::TimeFlag;
 use crate::delivery::ranges::Range;
 use crate::ids::{AgentId, Seq, StreamId};
 use crate::reading::{ReadingRef, Readings};
@@ -48,6 +49,8 @@ pub struct Points {
     pub stream: StreamId,
     /// Their clock, 0 to 999.
     pub clock: u16,
+    /// What is to be known of their times, if they are not as a clock that was set gave them.
+    pub time: Option<TimeFlag>,
     /// The sequence number of `readings[0]`.
     pub first: Seq,
     /// The readings of the batch.

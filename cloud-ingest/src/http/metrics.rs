@@ -22,8 +22,11 @@ type Metric = (&'static str, &'static str, &'static str, u64);
 fn render(site: &SiteSnapshot, link: LinkMetrics, brokers: &[String]) -> String {
     let snapshot = &site.cloud;
     let mut out = String::new();
-    for (name, kind, help, value) in
-        site_metrics(site).into_iter().chain(node_metrics(snapshot)).chain(link_metrics(link))
+    for (name, kind, help, value) in site_metrics(site)
+        .into_iter()
+        .chain(node_metrics(snapshot))
+        .chain(time_metrics(snapshot))
+        .chain(link_metrics(link))
     {
         // Writing into a String cannot fail.
         writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}").ok();
@@ -133,6 +136,30 @@ fn node_metrics(snapshot: &CloudSnapshot) -> Vec<Metric> {
             gauge,
             "1 while the store does what it is asked for.",
             u64::from(snapshot.store_down.is_none()),
+        ),
+    ]
+}
+
+fn time_metrics(snapshot: &CloudSnapshot) -> [Metric; 3] {
+    let (count, counter) = (&snapshot.counters, "counter");
+    [
+        (
+            "fogline_ingest_readings_restamped_total",
+            counter,
+            "New readings from before their agent's clock was set, with the times they got since.",
+            count.restamped,
+        ),
+        (
+            "fogline_ingest_readings_unset_total",
+            counter,
+            "New readings of a clock that was not set: stored, not averaged.",
+            count.unset,
+        ),
+        (
+            "fogline_ingest_readings_future_total",
+            counter,
+            "New readings from minutes ahead of the ingester's clock.",
+            count.future,
         ),
     ]
 }

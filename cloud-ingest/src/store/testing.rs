@@ -61,6 +61,7 @@ pub(super) fn points(agent: &AgentId, stream: u64, first: u64, count: u64) -> Po
         agent: agent.clone(),
         stream: StreamId::from_bits(stream),
         clock: 7,
+        time: None,
         first,
         readings: Arc::new(readings),
         fresh,

@@ -73,6 +73,7 @@ pub(crate) fn commit_with(id: u64, first: u64, count: u64, bad: impl Fn(u64) -> 
         agent: agent(),
         stream: STREAM,
         clock: 3,
+        time: None,
         first,
         readings: Arc::new(readings),
         fresh: vec![Range::new(first, last)],

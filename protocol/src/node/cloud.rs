@@ -13,13 +13,14 @@ pub use interface::{CloudConfig, CloudEffect, CloudInput};
 pub use snapshot::{CloudSnapshot, Counters};
 
 use super::Machine;
+use crate::clock::TimeFlag;
 use crate::delivery::receiver::Accepted;
 use crate::ids::{AgentId, StreamId, Term};
 use crate::register::Issued;
 use crate::store::{AgentStatus, CommitReport, Points, Progress, Recovered, StoreAnswer, StoreCommand, StoreFault};
 use crate::time::{Monotonic, Now};
 use crate::topic::{Topic, Up};
-use crate::wire::{Batch, DecisionAck, Hello, Message, PAYLOAD_MAX_BYTES, Status, WireError};
+use crate::wire::{Batch, BatchHeader, DecisionAck, Hello, Message, PAYLOAD_MAX_BYTES, Status, WireError};
 use agent::Stream;
 use agents::Agents;
 use committing::{Committing, Pending};
@@ -35,6 +36,9 @@ const BATCH_KEEP: u64 = 512;
 /// The credits that may be held of one agent when memory is short: what it has under way, with headers and [`BATCH_KEEP`], and
 /// as much again for a credit that was larger when it was granted.
 const CREDITS_HELD_MAX: u64 = 2;
+/// A reading whose time is further ahead than this is counted as one from the future: its agent's clock is wrong. What clocks of
+/// machines that ask a time server are apart is far less.
+const FUTURE_AFTER: Duration = Duration::from_secs(120);
 /// An agent for which something is held hears of it again after this long. With a tick on top it stays below the 2 s
 /// within which agents do not send again.
 const REPEAT_AFTER: Duration = Duration::from_millis(1400);
@@ -108,7 +112,7 @@ impl CloudNode {
         }
         let understood = match channel {
             Up::Readings => {
-                Batch::decode(payload).map(|batch| self.batch(&id, batch, payload.len() as u64 + BATCH_KEEP))
+                Batch::decode(payload).map(|batch| self.batch(&id, batch, payload.len() as u64 + BATCH_KEEP, now))
             }
             Up::Hello => Hello::decode(payload).map(|hello| self.hello(&id, hello, now)),
             Up::Status => Status::decode(payload).map(|status| self.status(id, broker, status, now)),
@@ -124,7 +128,7 @@ impl CloudNode {
         self.counters.last_refusal = Some(error.to_string());
     }
 
-    fn batch(&mut self, id: &AgentId, batch: Batch, bytes: u64) {
+    fn batch(&mut self, id: &AgentId, batch: Batch, bytes: u64, now: Now) {
         self.counters.readings += batch.readings.len() as u64;
         self.agents.activate(id);
         if !self.has_room(id, bytes) {
@@ -134,7 +138,7 @@ impl CloudNode {
         }
         let stream = batch.header.stream;
         match self.agents.stream(id, stream) {
-            Some(Stream::Known(_)) => self.take(id, batch, bytes),
+            Some(Stream::Known(_)) => self.take(id, batch, bytes, now),
             Some(Stream::Recalling(waiting)) => {
                 waiting.push((batch, bytes));
                 self.agents.hold(id, bytes);
@@ -164,7 +168,7 @@ impl CloudNode {
     }
 
     /// A batch of a stream that is known.
-    fn take(&mut self, id: &AgentId, batch: Batch, bytes: u64) {
+    fn take(&mut self, id: &AgentId, batch: Batch, bytes: u64, now: Now) {
         let Some(Stream::Known(receiver)) = self.agents.stream(id, batch.header.stream) else { return };
         let range = batch.range();
         let accepted = receiver.accept(&batch.header, range);
@@ -176,9 +180,11 @@ impl CloudNode {
                 self.counters.take("readings");
                 let fresh_count: u64 = fresh.iter().map(|range| range.count()).sum();
                 self.counters.duplicates += range.count() - fresh_count;
+                self.count_times(&batch, fresh_count, now);
                 let Batch { header, readings } = batch;
-                let (stream, clock, first) = (header.stream, header.clock, header.first);
-                let points = Points { agent: id.clone(), stream, clock, first, readings: Arc::new(readings), fresh };
+                let BatchHeader { stream, clock, time, first, .. } = header;
+                let points =
+                    Points { agent: id.clone(), stream, clock, time, first, readings: Arc::new(readings), fresh };
                 self.pending.push(points, bytes);
                 self.agents.hold(id, bytes);
             }
@@ -192,6 +198,18 @@ impl CloudNode {
                 self.agents.turn_away(id);
             }
         }
+    }
+
+    /// Counts the new readings whose times are not as a clock that was set gave them, and those from the future.
+    fn count_times(&mut self, batch: &Batch, fresh: u64, now: Now) {
+        match batch.header.time {
+            Some(TimeFlag::Restamped) => self.counters.restamped += fresh,
+            Some(TimeFlag::Unset) => self.counters.unset += fresh,
+            None => {}
+        }
+        let most = now.wall + FUTURE_AFTER;
+        let early = batch.readings.iter().filter(|reading| reading.ts() > most).count() as u64;
+        self.counters.future += early.min(fresh);
     }
 
     fn hello(&mut self, id: &AgentId, hello: Hello, now: Now) {
@@ -220,7 +238,7 @@ impl CloudNode {
         self.effects.push_back(CloudEffect::Store(StoreCommand::Recall(id.clone(), stream)));
     }
 
-    fn recalled(&mut self, id: &AgentId, stream: StreamId, result: Result<Option<Progress>, StoreFault>) {
+    fn recalled(&mut self, id: &AgentId, stream: StreamId, result: Result<Option<Progress>, StoreFault>, now: Now) {
         self.agents.recall_answered(id);
         match result {
             Ok(progress) => {
@@ -230,7 +248,7 @@ impl CloudNode {
                 }
                 for (batch, bytes) in self.agents.recalled(id, stream, progress) {
                     self.agents.release(id, bytes);
-                    self.take(id, batch, bytes);
+                    self.take(id, batch, bytes, now);
                 }
                 self.answer_hello(id);
             }
@@ -355,7 +373,7 @@ impl Machine for CloudNode {
             CloudInput::Disconnected { broker } => drop(self.connected.remove(&broker)),
             CloudInput::Message { broker, topic, payload } => self.message(broker, &topic, &payload, now),
             CloudInput::Store(StoreAnswer::Committed(id, result)) => self.committed(id, result, now),
-            CloudInput::Store(StoreAnswer::Recalled(id, stream, result)) => self.recalled(&id, stream, result),
+            CloudInput::Store(StoreAnswer::Recalled(id, stream, result)) => self.recalled(&id, stream, result, now),
             // They are for the site around this node.
             CloudInput::Store(StoreAnswer::TakenOver(..) | StoreAnswer::Exported(_) | StoreAnswer::Adopted(_)) => {}
         }

@@ -194,7 +194,15 @@ impl Saboteur {
         let index = ledger.agent(&agent);
         ledger.stream(index, header.stream).stored.covers(fresh).then(|| {
             let (stream, clock, first) = (header.stream, header.clock, header.first);
-            let points = Points { agent, stream, clock, first, readings: Arc::new(readings), fresh: vec![fresh] };
+            let points = Points {
+                agent,
+                stream,
+                clock,
+                time: header.time,
+                first,
+                readings: Arc::new(readings),
+                fresh: vec![fresh],
+            };
             Commit { points: vec![points], ..Commit::default() }
         })
     }

@@ -12,6 +12,7 @@ use super::coverage::Coverage;
 use super::ledger::{Ledger, Serial};
 use super::limits::Limits;
 use super::options::{StoreKind, StoreOptions};
+use fogline_protocol::clock::SET_FROM;
 use fogline_protocol::ids::{AgentId, StreamId};
 use fogline_protocol::rng::Rng;
 use fogline_protocol::store::{
@@ -266,6 +267,10 @@ impl SimStore {
             let written = book.rows.iter().filter(|(seq, _)| book.stored.contains(**seq) || book.dead.contains(**seq));
             for (seq, row) in written.filter(|(_, row)| row.speed_kmh.is_some()) {
                 let ts = book.times.get(seq).copied().unwrap_or(row.ts);
+                // Readings of a clock that was not set are in no average.
+                if ts < SET_FROM {
+                    continue;
+                }
                 let (least, most) = counts.entry((*agent, window_start(ts, DECISION_WIDTH_S))).or_default();
                 *least += u64::from(shared && !book.gaps.contains(*seq) && !book.perished.contains(*seq));
                 *most += 1;

@@ -71,7 +71,7 @@ fn commit(first: u64, last: u64) -> Commit {
     }
     let agent = AgentId { region: Name::new("north").unwrap(), agent: Name::new("lane-1").unwrap() };
     let (readings, fresh) = (Arc::new(readings), vec![Range::new(first, last)]);
-    let points = Points { agent: agent.clone(), stream: STREAM, clock: 0, first, readings, fresh };
+    let points = Points { agent: agent.clone(), stream: STREAM, clock: 0, time: None, first, readings, fresh };
     let progress = Progress { through: last, ranges: Vec::new() };
     let progress = vec![StreamProgress { agent, stream: STREAM, progress, new_gaps: Vec::new() }];
     Commit { run: 1, id: last, points: vec![points], progress, ..Commit::default() }

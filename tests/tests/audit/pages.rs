@@ -26,8 +26,15 @@ fn commit(agent: &str, sensors: u64) -> Commit {
     }
     let agent = AgentId { region: Name::new("north").unwrap(), agent: Name::new(agent).unwrap() };
     let all = vec![Range::new(1, READINGS)];
-    let points =
-        Points { agent: agent.clone(), stream: STREAM, clock: 0, first: 1, readings: Arc::new(readings), fresh: all };
+    let points = Points {
+        agent: agent.clone(),
+        stream: STREAM,
+        clock: 0,
+        time: None,
+        first: 1,
+        readings: Arc::new(readings),
+        fresh: all,
+    };
     let progress = Progress { through: READINGS, ranges: Vec::new() };
     let progress = vec![StreamProgress { agent, stream: STREAM, progress, new_gaps: Vec::new() }];
     Commit { run: 1, id: sensors, points: vec![points], progress, ..Commit::default() }

@@ -63,7 +63,15 @@ fn points(agent: AgentId, kind: &str, fields: &[(&str, Value<'_>)]) -> Points {
         readings.push(at(second), "sensor-1", kind, fields).unwrap();
     }
     let fresh = vec![Range::new(1, LENGTH_S.unsigned_abs())];
-    Points { agent, stream: StreamId::from_bits(0xA1), clock: 0, first: 1, readings: Arc::new(readings), fresh }
+    Points {
+        agent,
+        stream: StreamId::from_bits(0xA1),
+        clock: 0,
+        time: None,
+        first: 1,
+        readings: Arc::new(readings),
+        fresh,
+    }
 }
 
 fn lane_readings(name: &str, speed: f64) -> Points {

@@ -1,5 +1,6 @@
 //! New readings as values of windows.
 
+use crate::clock::TimeFlag;
 use crate::ids::AgentId;
 use crate::store::{Fold, Points};
 use crate::time::Wall;
@@ -18,7 +19,8 @@ pub(super) fn fold(points: &[Points]) -> (Vec<Fold>, u64) {
     let mut out_of_range = 0;
     for usecase in REGISTRY {
         for field in usecase.fields().iter().filter(|field| field.averaged) {
-            for batch in points {
+            // Nobody knows when these were taken.
+            for batch in points.iter().filter(|batch| batch.time != Some(TimeFlag::Unset)) {
                 out_of_range += fold_batch(batch, usecase.kind(), field, &mut shortest);
             }
         }
@@ -87,7 +89,9 @@ mod tests {
         let agent = AgentId { region: Name::new("a7").unwrap(), agent: Name::new("s1").unwrap() };
         let fresh = vec![Range::new(2, 4)];
         let stream = StreamId::from_bits(1);
-        let points = Points { agent, stream, clock: 0, first: 1, readings: Arc::new(readings), fresh };
+        let points = Points { agent, stream, clock: 0, time: None, first: 1, readings: Arc::new(readings), fresh };
+        let unset = Points { time: Some(TimeFlag::Unset), ..points.clone() };
+        assert!(fold(&[unset]).0.is_empty(), "nobody knows when they were taken");
         let (folds, out_of_range) = fold(&[points]);
         assert_eq!(out_of_range, 1);
         let of = |width_s: u32, start: i64| {

@@ -20,6 +20,12 @@ pub struct Counters {
     pub dead: u64,
     /// Values outside of what their field can be: stored, and not averaged.
     pub out_of_range: u64,
+    /// New readings that were taken before their agent's clock was set, and have the right times since.
+    pub restamped: u64,
+    /// New readings of a clock that was not set: stored, and not averaged.
+    pub unset: u64,
+    /// New readings from the future: their agent's clock is minutes ahead of the ingester's.
+    pub future: u64,
     /// Hellos.
     pub hellos: u64,
     /// Acknowledgements of readings, sent.
