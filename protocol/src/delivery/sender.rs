@@ -6,6 +6,7 @@
 
 mod flights;
 mod outcome;
+mod view;
 
 pub use outcome::{Acknowledged, OutgoingBatch};
 
@@ -17,7 +18,7 @@ use super::{BATCH_MAX_BYTES, BATCH_MAX_READINGS, CREDIT_MAX, GAPS_PER_MESSAGE_MA
 use crate::ids::{Seq, StreamId};
 use crate::queue::{Appended, Free, Load, QueueState, Run, Segment, SegmentHead, Settle};
 use crate::time::Monotonic;
-use crate::wire::{Ack, BatchHeader, OpenStream, State};
+use crate::wire::{Ack, BatchHeader, State};
 use flights::{Flight, Flights};
 use std::borrow::Cow;
 
@@ -326,67 +327,6 @@ impl Sender {
     pub fn poll_timeout(&self) -> Option<Monotonic> {
         let ageing = self.lanes.next_ageing().filter(|_| self.open && !self.unsent.is_empty());
         [self.flights.next_deadline(), ageing].into_iter().flatten().min()
-    }
-
-    /// The streams as the hello names them.
-    #[must_use]
-    pub fn open_streams(&self) -> Vec<OpenStream> {
-        let (active, _) = self.segments.active();
-        let open = active.into_iter().map(|known| OpenStream {
-            stream: known.stream,
-            floor: self.floor_of(known.stream).unwrap_or(known.range.last + 1),
-            next: known.range.last + 1,
-            gaps: self.gaps_of(known.stream),
-        });
-        open.collect()
-    }
-
-    /// The newest segment.
-    #[must_use]
-    pub fn newest_segment(&self) -> Option<Segment> {
-        self.segments.newest()
-    }
-
-    /// Gaps that are not acknowledged.
-    #[must_use]
-    pub const fn gaps(&self) -> &RangeSet {
-        &self.gaps
-    }
-
-    /// Readings that are not acknowledged and not in flight.
-    #[must_use]
-    pub fn unsent(&self) -> u64 {
-        self.unsent.count()
-    }
-
-    /// Readings and bytes in flight.
-    #[must_use]
-    pub fn in_flight(&self) -> (u64, u64) {
-        (self.flights.readings(), self.flights.bytes())
-    }
-
-    /// Whether an acknowledgement is missing: something is in flight, or came back unanswered and is about to be sent again.
-    #[must_use]
-    pub fn waits(&self) -> bool {
-        self.open && (!self.flights.is_empty() || (self.backoff.probing() && !self.unsent.is_empty()))
-    }
-
-    /// The credit and the ingester's state, as last heard.
-    #[must_use]
-    pub const fn credit(&self) -> (u64, Option<State>) {
-        (self.credit, self.state)
-    }
-
-    /// The mark of the fresh lane.
-    #[must_use]
-    pub const fn mark(&self) -> Option<Seq> {
-        self.lanes.mark()
-    }
-
-    /// Readings that were sent more than once, since the start.
-    #[must_use]
-    pub const fn resent(&self) -> u64 {
-        self.resent
     }
 
     /// The smallest number that is not done.
