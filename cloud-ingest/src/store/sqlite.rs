@@ -175,14 +175,15 @@ mod tests {
         let mut full = commit(1, 1, 3);
         full.progress[0].new_gaps = vec![Range::new(4, 9)];
         full.decisions = vec![decision("r1", 1), decision("r1", 2), decision("r2", 1)];
-        let heard = Wall::from_us(99);
+        let heard = Wall::from_us(4_000_099);
         full.statuses = vec![AgentStatus { agent: agent("north", "r1"), status: status.clone(), heard }];
         store.commit(&full).unwrap();
 
         let reader = super::super::query::StoreReader::open(&dir.path().join("fogline.db")).unwrap();
         let agents = reader.agents(Default::default()).unwrap();
         assert_eq!(agents.len(), 2);
-        assert_eq!((agents[0].status.as_ref(), agents[0].heard_us), (Some(&status), Some(99)));
+        assert_eq!((agents[0].status.as_ref(), agents[0].heard_us), (Some(&status), Some(4_000_099)));
+        assert_eq!(agents[0].clock_ahead_ms, Some(-4000), "its clock said 17 us");
         assert_eq!((agents[0].streams[0].through, agents[0].streams[0].lost), (3, 6));
         assert_eq!((agents[0].streams[0].gaps[0].first, agents[0].streams[0].gaps[0].last), (4, 9));
         assert_eq!((agents[0].decisions.len(), agents[0].decisions[0].seq), (1, 2));

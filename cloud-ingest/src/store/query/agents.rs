@@ -26,6 +26,10 @@ pub struct AgentRow {
     pub heard_us: Option<i64>,
     /// Its newest status.
     pub status: Option<Status>,
+    /// How far its clock is ahead of the ingester's (negative: behind), in milliseconds, less the time that its newest status
+    /// was on its way. None while it is offline: a last will was written long before. After a start of the ingester a retained
+    /// status makes the clock seem to be behind until the next one, for 10 s.
+    pub clock_ahead_ms: Option<i64>,
     /// Its streams, the newest 16 first.
     pub streams: Vec<StreamRow>,
     /// The newest decision of each of its registers.
@@ -161,11 +165,14 @@ impl StoreReader {
 fn agent_row(row: &Row<'_>) -> rusqlite::Result<AgentRow> {
     let heard_us: Option<i64> = row.get(3)?;
     let status = heard_us.map(|_| agents::read(row, 4)).transpose()?;
+    let online = status.as_ref().filter(|status| status.online);
+    let clock_ahead_ms = online.zip(heard_us).map(|(status, heard_us)| (status.ts_us - heard_us) / 1000);
     Ok(AgentRow {
         region: row.get(1)?,
         agent: row.get(2)?,
         heard_us,
         status,
+        clock_ahead_ms,
         streams: Vec::new(),
         decisions: Vec::new(),
     })
