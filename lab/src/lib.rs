@@ -43,6 +43,7 @@ mod watch;
 
 pub use account::{Account, Decisions, Readings, Struck};
 pub use error::LabError;
+pub use machine::faketime;
 pub(crate) use machine::{Machine, Need};
 pub use options::{Options, StoreKind};
 pub use run::play;

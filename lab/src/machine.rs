@@ -71,8 +71,9 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
-/// Debian has it in the folder of an architecture, others have it above that.
-fn faketime() -> Option<PathBuf> {
+/// libfaketime, where it is installed: Debian has it in the folder of an architecture, others have it above that.
+#[must_use]
+pub fn faketime() -> Option<PathBuf> {
     let folders = LIBRARY_FOLDERS.iter().map(Path::new);
     let below = folders.clone().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
     let candidates = folders.map(Path::to_owned).chain(below.map(|entry| entry.path()));

@@ -55,6 +55,13 @@ impl Database {
         self.query(sql, [agent], |row| row.get(0)).unwrap_or(0)
     }
 
+    /// How many readings it holds of an agent that were taken until `until_us`, in microseconds since 1970.
+    #[must_use]
+    pub fn taken_until(&self, agent: &str, until_us: i64) -> i64 {
+        let sql = "SELECT count(*) FROM readings WHERE agent = ?1 AND ts_us <= ?2";
+        self.query(sql, (agent, until_us), |row| row.get(0)).unwrap_or(0)
+    }
+
     /// How many values of an agent are in its hourly averages.
     #[must_use]
     pub fn averaged(&self, agent: &str) -> i64 {

@@ -1,6 +1,7 @@
 //! An agent.
 
 use super::broker::Broker;
+use super::clock::FakeClock;
 use super::program::{Program, Recipe};
 use super::wait::until;
 use serde_json::Value;
@@ -40,6 +41,12 @@ impl AgentRecipe {
     #[must_use]
     pub fn args<S: Into<OsString>>(self, args: impl IntoIterator<Item = S>) -> Self {
         Self { recipe: self.recipe.args(args), ..self }
+    }
+
+    /// Lives by this clock.
+    #[must_use]
+    pub fn lives_by(self, clock: &FakeClock) -> Self {
+        Self { recipe: clock.shown_to(self.recipe), ..self }
     }
 
     /// Starts it.

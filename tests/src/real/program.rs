@@ -12,6 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 pub struct Recipe {
     program: PathBuf,
     args: Vec<OsString>,
+    env: Vec<(&'static str, OsString)>,
     folder: Option<PathBuf>,
     ready: Option<&'static str>,
 }
@@ -20,7 +21,7 @@ impl Recipe {
     /// A program of this machine.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), args: Vec::new(), folder: None, ready: None }
+        Self { program: program.into(), args: Vec::new(), env: Vec::new(), folder: None, ready: None }
     }
 
     /// A program of this workspace: `fogline-broker`, for example.
@@ -40,6 +41,13 @@ impl Recipe {
     #[must_use]
     pub fn args<S: Into<OsString>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// With a variable in its environment.
+    #[must_use]
+    pub fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.env.push((name, value.into()));
         self
     }
 
@@ -76,6 +84,7 @@ impl Recipe {
         std::env::vars_os().map(|(name, _)| name).filter(ours).for_each(|name| {
             command.env_remove(name);
         });
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -12,6 +12,7 @@ mod limits;
 mod lost_state;
 mod reconnect;
 mod tls;
+mod unset_clock;
 mod victoria;
 
 /// The same test through our broker and through Eclipse Mosquitto.
