@@ -88,6 +88,8 @@ pattern read fogline/v1/+/%u/down/#
 
 user ingest-1
 topic read fogline/v1/+/+/up/#
+topic read fogline/v1/+/ingest/#
+topic write fogline/v1/+/ingest/ingest-1/#
 topic write fogline/v1/+/+/down/#
 ";
 
