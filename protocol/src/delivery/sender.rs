@@ -347,11 +347,16 @@ impl Sender {
         within.take(GAPS_PER_MESSAGE_MAX).collect()
     }
 
-    /// Rows that the queue should have and has not: damage took them. They are reported, as what was dropped is.
+    /// Rows that the queue should have and has not: damage took them. They are reported, as what was dropped is; but for those
+    /// that were acknowledged while they were being read: their gaps are the queue's to forget.
     fn no_longer_held(&mut self, range: Range) {
-        for missing in self.done.missing(range.and(Range::new(self.freed_below, Seq::MAX))) {
+        let held = range.and(Range::new(self.freed_below, Seq::MAX));
+        for missing in self.done.missing(held) {
             self.unsent.remove(missing);
             self.gaps.insert(missing);
+        }
+        for acknowledged in self.gaps.missing(held) {
+            self.acked_gaps.insert(acknowledged);
         }
     }
 

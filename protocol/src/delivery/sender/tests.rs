@@ -241,6 +241,17 @@ fn rows_that_damage_took_become_gaps() {
 }
 
 #[test]
+fn gaps_of_readings_that_were_acknowledged_while_damage_took_them_are_freed() {
+    let mut sender = opened(10, 1000);
+    let load = sender.poll_load(at(0)).unwrap();
+    // Sent before, by an earlier life of the connection: the answer comes while they are being read again.
+    sender.acknowledge(&ack(0, &[(2, 3)], 1000), false, at(0));
+    sender.loaded(run(Load { from: 4, ..load }), at(0)).unwrap();
+    assert_eq!(sender.gaps().iter().collect::<Vec<_>>(), [Range::new(1, 1)]);
+    assert_eq!(sender.poll_free().unwrap().gaps, [Range::new(2, 3)], "the queue has made gaps of them");
+}
+
+#[test]
 fn readings_that_wait_for_the_clock_are_not_sent_before_it_is_settled() {
     let clock = UnsetClock { boot: BootId::from_bits(1), began_us: 0 };
     let mut state = queue(20);
