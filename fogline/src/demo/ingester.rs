@@ -10,6 +10,7 @@ use fogline_protocol::wire::Role;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// An ingester that can be stopped and started.
@@ -32,8 +33,6 @@ impl Ingester {
             // Those of all sites have one file.
             shared: Some(brokers.len() > 1),
             name: Some(name),
-            // When all start at once the first site leads, as whoever watches expects.
-            rank: Some(u32::from(u16::MAX - site)),
             brokers,
             data_dir: Some(data_dir.join("ingest")),
             http: HttpSettings { http: Some(http), ..HttpSettings::default() },
@@ -56,6 +55,14 @@ impl Ingester {
         self.stored.get_or_insert_with(|| ByAgent::new(running.database.clone()));
         self.running = Some((part, running));
         Ok(())
+    }
+
+    /// Waits until it leads or follows one that does, but no longer than this.
+    pub(crate) async fn settles(&mut self, within: Duration) {
+        if let Some((_, running)) = &mut self.running {
+            // Late, or ended: the view will tell.
+            tokio::time::timeout(within, running.snapshots.wait_for(|site| site.leader.is_some())).await.ok();
+        }
     }
 
     /// Stops it, if it runs.

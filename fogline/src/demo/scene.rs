@@ -18,6 +18,9 @@ use std::time::Duration;
 /// The usual port of the ingester; the next one for a second site.
 const HTTP_PORT: u16 = 8080;
 
+/// How long an ingester may take until it leads or follows; then the next one is started all the same.
+const SETTLES_WITHIN: Duration = Duration::from_secs(5);
+
 /// What runs.
 #[derive(Debug)]
 pub(crate) struct Scene {
@@ -53,6 +56,10 @@ impl Scene {
         }
         for site in &mut scene.sites {
             site.ingester.start().await?;
+            if args.sites > 1 {
+                // Who has somebody to follow follows: so the first site leads, also where all of it is slow.
+                site.ingester.settles(SETTLES_WITHIN).await;
+            }
         }
         for agent in &mut scene.agents {
             agent.start().await?;
