@@ -106,6 +106,11 @@ impl CloudNode {
         }
     }
 
+    /// A message that is not an agent's was not taken.
+    pub(in crate::node) fn count_refusal(&mut self, reason: &'static str) {
+        self.counters.refuse(reason);
+    }
+
     /// The agents in memory, with the number of their streams.
     pub fn agents(&self) -> impl Iterator<Item = (&AgentId, usize)> {
         self.agents.ids().map(|id| (id, self.agents.streams_of(id)))

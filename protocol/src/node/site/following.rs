@@ -173,10 +173,9 @@ impl SiteNode {
     /// Gives the state what has come.
     pub(super) fn adopt_rows(&mut self) {
         while let Some(rows) = self.following.rows.pop_front() {
-            if !rows.is_empty() {
-                self.following.adopting += 1;
-                self.effects.push_back(SiteEffect::Store(StoreCommand::Adopt(Arc::new(rows))));
-            }
+            // Also where there is none: they say the leader's term.
+            self.following.adopting += 1;
+            self.effects.push_back(SiteEffect::Store(StoreCommand::Adopt(Arc::new(rows))));
         }
     }
 

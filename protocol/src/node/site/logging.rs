@@ -20,8 +20,8 @@ use std::time::Duration;
 const GATHER: Duration = Duration::from_millis(100);
 /// More names than this are not gathered: the followers begin anew.
 const NAMES_MAX: usize = 50_000;
-/// Rows of one message: some 20 KiB.
-const ROWS_PER_PART: usize = 100;
+/// The most bytes of rows in a message, unless one row is longer: with its envelope it fits a packet.
+const PART_BYTES: usize = 40 * 1024;
 /// A follower that was not heard for this long is none.
 const FOLLOWS_FOR: Duration = Duration::from_secs(3);
 /// Questions for pages that wait: one of each follower.
@@ -216,22 +216,35 @@ impl LogWriter {
 
 /// Rows in pieces that fit a message.
 fn pieces(rows: Rows) -> Vec<Rows> {
-    let mut pieces = Vec::new();
     let Rows { term, progress, averages, decisions, statuses } = rows;
-    let empty = || Rows { term, ..Rows::default() };
-    let mut piece = empty();
-    let mut put = |add: &mut dyn FnMut(&mut Rows)| {
-        if piece.len() >= ROWS_PER_PART {
-            pieces.push(std::mem::replace(&mut piece, empty()));
+    let mut pieces = Pieces { term, done: Vec::new(), piece: Rows { term, ..Rows::default() }, bytes: 0 };
+    progress.into_iter().for_each(|row| pieces.room_for(&row).progress.push(row));
+    averages.into_iter().for_each(|row| pieces.room_for(&row).averages.push(row));
+    decisions.into_iter().for_each(|row| pieces.room_for(&row).decisions.push(row));
+    statuses.into_iter().for_each(|row| pieces.room_for(&row).statuses.push(row));
+    pieces.done.push(pieces.piece);
+    pieces.done
+}
+
+/// Pieces that are being filled.
+struct Pieces {
+    term: u64,
+    done: Vec<Rows>,
+    piece: Rows,
+    bytes: usize,
+}
+
+impl Pieces {
+    /// The piece that has room for this row: rows differ in length, a stream in fragments is a hundred times as long as an average.
+    fn room_for(&mut self, row: &impl serde::Serialize) -> &mut Rows {
+        let bytes = serde_json::to_vec(row).map_or(0, |json| json.len() + 1);
+        if self.bytes > 0 && self.bytes + bytes > PART_BYTES {
+            self.done.push(std::mem::replace(&mut self.piece, Rows { term: self.term, ..Rows::default() }));
+            self.bytes = 0;
         }
-        add(&mut piece);
-    };
-    progress.into_iter().for_each(|row| put(&mut |piece| piece.progress.push(row.clone())));
-    averages.into_iter().for_each(|row| put(&mut |piece| piece.averages.push(row.clone())));
-    decisions.into_iter().for_each(|row| put(&mut |piece| piece.decisions.push(row.clone())));
-    statuses.into_iter().for_each(|row| put(&mut |piece| piece.statuses.push(row.clone())));
-    pieces.push(piece);
-    pieces
+        self.bytes += bytes;
+        &mut self.piece
+    }
 }
 
 impl SiteNode {
@@ -263,8 +276,10 @@ impl SiteNode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::ranges::Range;
     use crate::ids::Term;
     use crate::store::Fate;
+    use crate::store::{Progress, ProgressRow};
     use crate::wire::Decision;
 
     fn limit(seq: u64, fate: Fate) -> DecisionRecord {
@@ -286,5 +301,22 @@ mod tests {
         assert_eq!(said(&log), [(2, Fate::Outstanding)]);
         log.committed(&Commit { decisions: vec![limit(2, Fate::Expired)], ..Commit::default() });
         assert_eq!(said(&log), [(2, Fate::Expired)], "what became of it");
+    }
+
+    #[test]
+    fn rows_of_streams_in_fragments_fit_messages() {
+        let agent = AgentId { region: Name::new("a7").unwrap(), agent: Name::new("lane-1").unwrap() };
+        let ranges: Vec<Range> = (1..=64).map(|at| Range::new(at << 40, (at << 40) + 5)).collect();
+        let row = |bits| {
+            let progress = Progress { through: 1, ranges: ranges.clone() };
+            ProgressRow::new(&agent, StreamId::from_bits(bits), progress, ranges.clone())
+        };
+        let rows = Rows { term: 7, progress: (0..300).map(row).collect(), ..Rows::default() };
+        let pieces = pieces(rows.clone());
+        assert_eq!(pieces.iter().flat_map(|piece| piece.progress.clone()).collect::<Vec<_>>(), rows.progress);
+        for piece in pieces {
+            assert_eq!(piece.term, 7);
+            assert!(serde_json::to_vec(&piece).unwrap().len() <= 48 * 1024);
+        }
     }
 }

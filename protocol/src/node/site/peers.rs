@@ -37,7 +37,7 @@ pub(super) fn is_of_peers(topic: &str) -> bool {
 impl SiteNode {
     pub(super) fn peer_said(&mut self, broker: usize, topic: &str, payload: &[u8], now: Now) {
         let Ok(Topic::Ingest(realm, from, channel)) = Topic::parse(topic) else {
-            return self.counters.refuse("topic");
+            return self.refuse("topic");
         };
         if realm != self.config.realm || from == self.config.cloud.ingester {
             return;
@@ -48,9 +48,17 @@ impl SiteNode {
             Peer::Ask => Ask::decode(payload).map(|ask| self.asked(broker, from, ask)),
         };
         if let Err(error) = understood {
-            self.counters.refuse(error.reason());
+            self.refuse(error.reason());
         }
         self.adopt_rows();
+    }
+
+    /// Counted where it is seen: by the node while it leads.
+    fn refuse(&mut self, reason: &'static str) {
+        match &mut self.lead {
+            Some(lead) => lead.node.count_refusal(reason),
+            None => self.counters.refuse(reason),
+        }
     }
 
     fn heard_beat(&mut self, broker: usize, from: &Name, beat: &Beat, now: Now) {
