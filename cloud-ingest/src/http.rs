@@ -94,6 +94,9 @@ async fn readyz(State(served): State<Arc<Served>>) -> (StatusCode, String) {
     match (&site.cloud.store_down, site.connected.is_empty(), site.role, &site.leader) {
         (Some(fault), ..) => not(format!("{fault}\n")),
         (None, true, ..) => not("not connected to a broker\n".to_owned()),
+        (None, false, Role::Leading, _) if site.standby == Some(false) && site.cloud.inside > 0 => {
+            (StatusCode::OK, "ok: leading alone, nobody else keeps the ledger of the garages\n".to_owned())
+        }
         (None, false, Role::Leading, _) => (StatusCode::OK, "ok\n".to_owned()),
         (None, false, _, Some(leader)) => (StatusCode::OK, format!("ok: standing by, {leader} leads\n")),
         (None, false, _, None) => not("no ingester leads yet\n".to_owned()),

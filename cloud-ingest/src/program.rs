@@ -103,6 +103,7 @@ fn site(config: &IngestConfig, realm: Realm, store: String) -> SiteConfig {
     cloud.credit_bytes = config.credit_bytes;
     cloud.grace = config.grace;
     cloud.limit_rule = config.limit_rule;
+    cloud.places = config.places.clone();
     let keeping = match config.store {
         StoreKind::Sqlite | StoreKind::Null => Keeping::Together,
         StoreKind::Influxdb => Keeping::Apart,

@@ -2,16 +2,20 @@
 //!
 //! One struct is the flags, the environment and the file at once, so that a setting is described in one place.
 
+mod places;
+
 use crate::store::Synchronous;
 use clap::{Args, ValueEnum};
 use fogline_door::http::HttpConfig;
 use fogline_protocol::ids::Name;
 use fogline_protocol::usecase::LimitRule;
+use fogline_protocol::usecase::power::Places;
 use fogline_runtime::link::{BrokerAddress, LinkSecurity};
 use fogline_runtime::settings::{SecuritySettings, SettingsError, read_file};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where the ingester serves HTTP unless it is told otherwise.
@@ -107,6 +111,15 @@ pub struct Settings {
     /// Highest speed limit [default: 130]
     #[arg(long, value_name = "KM/H", env = "FOGLINE_INGEST_LIMIT_MAX_KMH")]
     pub limit_max_kmh: Option<f64>,
+    /// CSV of households, REGION,AGENT,HOUSEHOLD,POSTCODE below a head [default: postal codes are drawn by name]
+    #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_HOUSEHOLDS", help_heading = "Power")]
+    pub households: Option<PathBuf>,
+    /// CSV of postal codes and federal states, FROM,TO,STATE below a head [default: a table of Germany's]
+    #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_POSTCODES", help_heading = "Power")]
+    pub postcodes: Option<PathBuf>,
+    /// What a kilowatt-hour costs [default: 0.30]
+    #[arg(long, value_name = "EUR", env = "FOGLINE_INGEST_PRICE_EUR_PER_KWH", help_heading = "Power")]
+    pub price_eur_per_kwh: Option<f64>,
     /// PEM file of the CA that signs the broker's certificate [default: the roots of the system]
     #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_BROKER_CA", help_heading = "Security")]
     pub broker_ca: Option<PathBuf>,
@@ -191,6 +204,10 @@ pub struct IngestConfig {
     pub grace: Duration,
     /// How limits follow from averages.
     pub limit_rule: LimitRule,
+    /// Where households are.
+    pub places: Arc<Places>,
+    /// What a kilowatt-hour costs, in euros.
+    pub price_eur_per_kwh: f64,
 }
 
 impl IngestArgs {
@@ -230,6 +247,9 @@ impl Settings {
             grace_ms: self.grace_ms.or(other.grace_ms),
             limit_min_kmh: self.limit_min_kmh.or(other.limit_min_kmh),
             limit_max_kmh: self.limit_max_kmh.or(other.limit_max_kmh),
+            households: self.households.or(other.households),
+            postcodes: self.postcodes.or(other.postcodes),
+            price_eur_per_kwh: self.price_eur_per_kwh.or(other.price_eur_per_kwh),
             broker_ca: self.broker_ca.or(other.broker_ca),
             broker_cert: self.broker_cert.or(other.broker_cert),
             broker_key: self.broker_key.or(other.broker_key),
@@ -292,6 +312,8 @@ impl Settings {
             store_rate: self.store_rate,
             grace,
             limit_rule: limit_rule(self.limit_min_kmh, self.limit_max_kmh, problems),
+            places: places::places(self.households.as_deref(), self.postcodes.as_deref(), problems),
+            price_eur_per_kwh: places::price(self.price_eur_per_kwh, problems),
         }
     }
 }

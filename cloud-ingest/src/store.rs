@@ -5,7 +5,7 @@
 //! that is done again writes the same points again, and the same point replaces itself. [`NullStore`] forgets points: for
 //! measuring everything else.
 //!
-//! All of them are built on [`StateDb`]. Whatever is asked of it is in `store/schema.sql`; the views there are for people:
+//! All of them are built on [`StateDb`]. Whatever is asked of it is in `store/schema.sql` and `store/schema/`; the views there are for people:
 //! `sqlite3 -readonly fogline.db 'SELECT * FROM readings LIMIT 5'`.
 
 mod agents;
@@ -15,7 +15,9 @@ mod dead;
 mod decisions;
 mod file;
 mod influx;
+mod latest;
 mod layout;
+mod ledger;
 mod lock;
 mod names;
 mod null;

@@ -133,6 +133,8 @@ fn edge_config(config: &AgentConfig, clock: &Clock) -> EdgeConfig {
             prefer_primary_after: config.prefer_primary_after,
         },
         clock: ClockConfig { boot: boot_id(), uptime: clock.uptime_at_origin(), hold: config.clock_hold },
+        order: config.order,
+        questions: config.questions.clone(),
         seed: entropy(),
     }
 }

@@ -125,6 +125,16 @@ pub struct Settings {
     /// What gives way when the queue is full [default: drop-oldest]
     #[arg(long, value_enum, env = "FOGLINE_AGENT_WHEN_FULL", help_heading = "Queue")]
     pub when_full: Option<WhenFull>,
+    /// Send readings as they were accepted: nothing new overtakes a backlog. For readings of which each builds on those before
+    #[arg(long, value_name = "BOOL", env = "FOGLINE_AGENT_IN_ORDER", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", help_heading = "Queue")]
+    pub in_order: Option<bool>,
+    /// Ask the ingester from time to time, and show the answer: occupancy
+    #[arg(long, value_name = "QUESTION", env = "FOGLINE_AGENT_ASK", value_delimiter = ',')]
+    pub ask: Vec<String>,
+    /// How often, 1s to 1d [default: 10s]
+    #[arg(long, value_name = "DURATION", env = "FOGLINE_AGENT_ASK_EVERY")]
+    pub ask_every: Option<Span>,
     /// Where readings come from
     #[arg(long, value_enum, env = "FOGLINE_AGENT_SOURCE", help_heading = "Source")]
     pub source: Option<SourceKind>,
@@ -297,6 +307,9 @@ impl Settings {
             queue_max_age: self.queue_max_age.or(other.queue_max_age),
             clock_hold: self.clock_hold.or(other.clock_hold),
             when_full: self.when_full.or(other.when_full),
+            in_order: self.in_order.or(other.in_order),
+            ask: list(self.ask, other.ask),
+            ask_every: self.ask_every.or(other.ask_every),
             source: self.source.or(other.source),
             until: self.until.or(other.until),
             kind: self.kind.or(other.kind),

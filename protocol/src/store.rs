@@ -5,8 +5,12 @@
 //! acknowledged; dead letters; the newest status of each agent; the term; and the number of the last commit of this
 //! run, by which a commit that was done but whose success was not heard is known again.
 
+mod bills;
+mod latest;
 mod rows;
 
+pub use bills::{Bills, Clarification, Departure, Stay, Unclear};
+pub use latest::{Flags, Latest};
 pub use rows::{AverageRow, DecisionRow, FateWord, Owner, ProgressRow, Rows, StatusRow};
 
 use crate::clock::TimeFlag;
@@ -14,6 +18,8 @@ use crate::delivery::ranges::Range;
 use crate::ids::{AgentId, Seq, StreamId};
 use crate::reading::{ReadingRef, Readings};
 use crate::time::Wall;
+use crate::usecase;
+use crate::usecase::parking::PlateKey;
 use crate::window::{Aggregate, Scope};
 use crate::wire::{Decision, Outcome, Status};
 use std::sync::Arc;
@@ -38,6 +44,10 @@ pub struct Commit {
     pub decisions: Vec<DecisionRecord>,
     /// The newest status of agents.
     pub statuses: Vec<AgentStatus>,
+    /// The newest reading of each sensor among the points.
+    pub latest: Vec<Latest>,
+    /// What the points change in the ledger.
+    pub bills: Bills,
 }
 
 /// Readings of one batch that are not in the store yet.
@@ -57,6 +67,14 @@ pub struct Points {
     pub readings: Arc<Readings>,
     /// Which of the batch's sequence numbers are new; the others are stored already.
     pub fresh: Vec<Range>,
+}
+
+impl Point<'_> {
+    /// Its marks, as a point of `batch`.
+    #[must_use]
+    pub fn flags(&self, batch: &Points) -> Flags {
+        Flags { outlier: usecase::is_outlier(self.reading), time: batch.time }
+    }
 }
 
 /// One new reading with all that makes it a point.
@@ -184,6 +202,12 @@ pub struct Recovered {
     pub decisions: Vec<DecisionRecord>,
     /// The aggregates of 5-second windows that may still be open.
     pub open_windows: Vec<Fold>,
+    /// The newest reading of each sensor about which agents may ask.
+    pub latest: Vec<Latest>,
+    /// The cars that are in a garage.
+    pub stays: Vec<Stay>,
+    /// What plates are hashed with; none of a store that keeps none.
+    pub plate_key: Option<PlateKey>,
 }
 
 /// What a store is asked for. Answers come back in the order of the commands.

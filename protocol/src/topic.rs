@@ -20,6 +20,8 @@ pub enum Up {
     Status,
     /// What became of a decision.
     Ack,
+    /// A question.
+    Request,
 }
 
 /// What an ingester writes.
@@ -29,10 +31,14 @@ pub enum Down {
     Ack,
     /// A speed limit.
     Limit,
+    /// What is known of the agent's sensors.
+    Notice,
+    /// The answer to a question, unless it goes along with [`Self::Ack`].
+    Reply,
 }
 
 impl Up {
-    const ALL: [Self; 4] = [Self::Hello, Self::Readings, Self::Status, Self::Ack];
+    const ALL: [Self; 5] = [Self::Hello, Self::Readings, Self::Status, Self::Ack, Self::Request];
 
     /// The last level of the topic.
     #[must_use]
@@ -42,17 +48,22 @@ impl Up {
             Self::Readings => "readings",
             Self::Status => "status",
             Self::Ack => "ack",
+            Self::Request => "request",
         }
     }
 }
 
 impl Down {
-    const ALL: [Self; 2] = [Self::Ack, Self::Limit];
+    const ALL: [Self; 4] = [Self::Ack, Self::Limit, Self::Notice, Self::Reply];
 
     /// The topic of the decisions of a register.
     #[must_use]
     pub fn of_key(key: &str) -> Option<Self> {
-        (key == "limit").then_some(Self::Limit)
+        match key.split_once('/') {
+            None if key == "limit" => Some(Self::Limit),
+            Some(("notice", _)) => Some(Self::Notice),
+            None | Some(_) => None,
+        }
     }
 
     /// The last level of the topic.
@@ -61,6 +72,8 @@ impl Down {
         match self {
             Self::Ack => "ack",
             Self::Limit => "limit",
+            Self::Notice => "notice",
+            Self::Reply => "reply",
         }
     }
 }

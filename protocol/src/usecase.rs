@@ -1,25 +1,38 @@
 //! What each kind of sensor adds to the one delivery protocol. A use case is one file with one struct that implements
 //! [`UseCase`], and one line in [`REGISTRY`]. Topics, ingest, storage, averages and simulation go over the registry.
 
-mod power;
+pub mod parking;
+pub mod power;
 mod road;
+mod weather;
 
+pub use parking::Parking;
 pub use power::Power;
 pub use road::{LimitRule, Road};
+pub use weather::Weather;
 
-use crate::reading::Readings;
+use crate::ids::{AgentId, Name};
+use crate::reading::{ReadingRef, Readings};
 use crate::rng::Rng;
+use crate::store::Latest;
 use crate::time::Wall;
 use crate::window::Aggregate;
 use std::fmt::Debug;
 
 /// All use cases. A reading of another kind is stored, and neither averaged nor decided upon.
-pub const REGISTRY: [&dyn UseCase; 2] = [&Road, &Power];
+pub const REGISTRY: [&dyn UseCase; 4] = [&Road, &Weather, &Power, &Parking];
 
 /// The use case named `kind`.
 #[must_use]
 pub fn find(kind: &str) -> Option<&'static dyn UseCase> {
     REGISTRY.into_iter().find(|usecase| usecase.kind() == kind)
+}
+
+/// True when a value of the reading cannot be true. Such a reading is stored with a mark, and steers nothing.
+#[must_use]
+pub fn is_outlier(reading: ReadingRef<'_>) -> bool {
+    let Some(usecase) = find(reading.kind()) else { return false };
+    usecase.fields().iter().any(|field| reading.number(field.name).is_some_and(|value| !field.admits(value)))
 }
 
 /// A field of a use case.
@@ -65,6 +78,24 @@ pub struct Steering {
     pub key: &'static str,
 }
 
+/// A text that names a person. Beyond the ledger only a keyed hash of it is kept, under another name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Personal {
+    /// The field as agents send it: `plate`.
+    pub field: &'static str,
+    /// The field that is stored in its place: `plate_hash`.
+    pub stored_as: &'static str,
+}
+
+/// What an ingester tells agents of their sensors, beside what it decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Notices {
+    /// The register: `notice/postcode`. Where one message has no room for all sensors of an agent, more follow: `-2`, `-3`...
+    pub key: &'static str,
+    /// The member of the body that holds what is said of each sensor: `households`.
+    pub member: &'static str,
+}
+
 /// What a use case decides.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
@@ -95,6 +126,41 @@ pub trait UseCase: Debug + Sync {
         _rule: &LimitRule,
     ) -> Option<Verdict> {
         None
+    }
+
+    /// The field that names a person, if there is one.
+    fn personal(&self) -> Option<Personal> {
+        None
+    }
+
+    /// Whether an agent is told something of its sensors.
+    fn notices(&self) -> Option<Notices> {
+        None
+    }
+
+    /// What an agent is told of one of its sensors.
+    fn notice(&self, _places: &power::Places, _agent: &AgentId, _sensor: &str) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
+    /// Whether sensors belong to groups.
+    fn has_groups(&self) -> bool {
+        false
+    }
+
+    /// The group across regions whose averages the sensor's readings count for: a federal state, for example.
+    fn group(&self, _places: &power::Places, _agent: &AgentId, _sensor: &str) -> Option<Name> {
+        None
+    }
+
+    /// What agents may ask about all sensors of this kind, wherever they are.
+    fn question(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The answer, from the newest reading of each sensor.
+    fn answer(&self, _newest: &mut dyn Iterator<Item = &Latest>) -> serde_json::Value {
+        serde_json::Value::Null
     }
 
     /// Adds one simulated reading of `sensor` at `ts`.

@@ -17,6 +17,31 @@ pub enum Scope {
     Region(Name),
     /// One agent.
     Agent(AgentId),
+    /// A group of sensors across regions, as their use case has it.
+    Group(Name),
+}
+
+impl Scope {
+    /// The names by which databases keep it: region and agent. A region has no agent, a group no region.
+    #[must_use]
+    pub fn names(&self) -> (&str, &str) {
+        match self {
+            Self::Region(region) => (region.as_str(), ""),
+            Self::Agent(id) => (id.region.as_str(), id.agent.as_str()),
+            Self::Group(group) => ("", group.as_str()),
+        }
+    }
+
+    /// The scope of these names; none when they are none.
+    #[must_use]
+    pub fn of_names(region: &str, agent: &str) -> Option<Self> {
+        let name = |text: &str| Name::new(text).ok();
+        match (region, agent) {
+            ("", group) => name(group).map(Self::Group),
+            (region, "") => name(region).map(Self::Region),
+            (region, agent) => Some(Self::Agent(AgentId { region: name(region)?, agent: name(agent)? })),
+        }
+    }
 }
 
 /// What is kept of any number of values. Two of them merge into what all their values would have given.

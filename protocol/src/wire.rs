@@ -9,6 +9,7 @@ mod beat;
 mod decision;
 mod hello;
 mod log;
+mod request;
 mod status;
 
 pub use ack::{Ack, State, StreamAck};
@@ -17,6 +18,7 @@ pub use beat::{Beat, LogPlace, Role};
 pub use decision::{Decision, DecisionAck, Outcome, TTL_MAX_MS};
 pub use hello::{Hello, OpenStream};
 pub use log::{Ask, Log, PARTS_MAX, PageOf};
+pub use request::{Reply, Request};
 pub use status::Status;
 
 use crate::delivery::ranges::Range;

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use fogline_protocol::clock::{BootId, Stamps};
+use fogline_protocol::delivery::lanes::Order;
 use fogline_protocol::failover::{FAILOVER_AFTER, FailoverConfig, Move, MoveReason};
 use fogline_protocol::ids::{AgentId, Name, StreamId};
 use fogline_protocol::node::{ClockConfig, EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, Machine, Publish};
@@ -45,6 +46,8 @@ impl Edge {
             failover: FailoverConfig { brokers, failover_after: FAILOVER_AFTER, prefer_primary_after: None },
             clock: ClockConfig::new(BootId::from_bits(1)),
             seed: 3,
+            order: Order::FreshFirst,
+            questions: Vec::new(),
         };
         let state = QueueState {
             opening: 1,
@@ -99,13 +102,15 @@ impl Edge {
     }
 
     fn hears_state(&mut self, state: State) {
-        self.hears(Ack { hello: None, credit: 50_000, state, streams: Vec::new() }.encode());
+        self.hears(Ack { hello: None, credit: 50_000, state, streams: Vec::new(), reply: None }.encode());
     }
 
     fn hello_is_answered(&mut self) {
         let said = self.said.iter().rfind(|publish| publish.topic.ends_with("/up/hello")).unwrap();
         let hello = Hello::decode(&said.payload).unwrap().hello;
-        self.hears(Ack { hello: Some(hello), credit: 50_000, state: State::Ok, streams: Vec::new() }.encode());
+        self.hears(
+            Ack { hello: Some(hello), credit: 50_000, state: State::Ok, streams: Vec::new(), reply: None }.encode(),
+        );
     }
 
     fn batches(&self) -> usize {

@@ -37,7 +37,7 @@ fn hello() -> Hello {
 
 fn ack() -> Ack {
     let stream = StreamAck { stream: STREAM, through: 6, ranges: vec![Range::new(8, 9)] };
-    Ack { hello: Some(12), credit: 49_152, state: State::StoreDown, streams: vec![stream] }
+    Ack { hello: Some(12), credit: 49_152, state: State::StoreDown, streams: vec![stream], reply: None }
 }
 
 const DECIDED_US: i64 = 1_577_145_605_000_000;
@@ -83,6 +83,7 @@ fn what_ingesters_say_reads_as_the_documentation_says() {
         store: "influxdb:fog".to_owned(),
         log: Some(LogPlace { lead: 3, number: 17 }),
         in_step: false,
+        keeps: None,
     };
     insta::assert_snapshot!(text(&beat.encode()), @r#"{"v":1,"role":"leading","term":{"counter":3,"ingester":"ingest-1"},"rank":0,"reach":2,"store":"influxdb:fog","log":{"lead":3,"number":17},"in_step":false}"#);
     assert_eq!(Beat::decode(&beat.encode()), Ok(beat));
@@ -96,7 +97,7 @@ fn what_ingesters_say_reads_as_the_documentation_says() {
         progress: vec![ProgressRow::new(&id, StreamId::from_bits(0x1234_5678_9abc_def0), progress, Vec::new())],
         ..Rows::default()
     };
-    let log = Log { place: LogPlace { lead: 3, number: 18 }, part: 0, parts: 1, page: None, rows };
+    let log = Log { place: LogPlace { lead: 3, number: 18 }, part: 0, parts: 1, waits: false, page: None, rows };
     insta::assert_snapshot!(text(&log.encode()), @r#"{"v":1,"place":{"lead":3,"number":18},"part":0,"parts":1,"rows":{"term":3,"progress":[{"region":"a7","agent":"lane-1","stream":"123456789abcdef0","through":6,"ranges":[[8,9]]}]}}"#);
     assert_eq!(Log::decode(&log.encode()), Ok(log.clone()));
     let torn = Log { part: 1, ..log };

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a failed expectation is a failed test")]
 
 use fogline_protocol::topic::{Down, Peer, Topic, Up};
-use fogline_protocol::wire::{Ack, Ask, Batch, Beat, Decision, DecisionAck, Hello, Log, Message, Status, WireError};
+use fogline_protocol::wire::{
+    Ack, Ask, Batch, Beat, Decision, DecisionAck, Hello, Log, Message, Reply, Request, Status, WireError,
+};
 use fogline_tests::real::{Program, Recipe, free_port, service};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -156,7 +158,17 @@ fn what_the_readme_publishes_is_understood() {
         assert_eq!(understand(&topic, payload.as_bytes()), Ok(()), "{payload}");
         channels.insert(channel(&topic));
     }
-    let all = ["down/ack", "down/limit", "up/ack", "up/hello", "up/readings", "up/status"];
+    let all = [
+        "down/ack",
+        "down/limit",
+        "down/notice",
+        "down/reply",
+        "up/ack",
+        "up/hello",
+        "up/readings",
+        "up/request",
+        "up/status",
+    ];
     assert_eq!(channels, all.map(str::to_owned).into());
     for channel in all {
         let watch = format!("`mosquitto_sub -q 1 -v -t 'fogline/v1/+/+/{channel}'`");
@@ -171,8 +183,10 @@ fn understand(topic: &Topic, payload: &[u8]) -> Result<(), WireError> {
         Topic::Up(_, Up::Readings) => Batch::decode(payload).map(drop),
         Topic::Up(_, Up::Status) => Status::decode(payload).map(drop),
         Topic::Up(_, Up::Ack) => DecisionAck::decode(payload).map(drop),
+        Topic::Up(_, Up::Request) => Request::decode(payload).map(drop),
         Topic::Down(_, Down::Ack) => Ack::decode(payload).map(drop),
-        Topic::Down(_, Down::Limit) => Decision::decode(payload).map(drop),
+        Topic::Down(_, Down::Limit | Down::Notice) => Decision::decode(payload).map(drop),
+        Topic::Down(_, Down::Reply) => Reply::decode(payload).map(drop),
         Topic::Ingest(_, _, Peer::Beat) => Beat::decode(payload).map(drop),
         Topic::Ingest(_, _, Peer::Log) => Log::decode(payload).map(drop),
         Topic::Ingest(_, _, Peer::Ask) => Ask::decode(payload).map(drop),

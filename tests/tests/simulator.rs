@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 /// Seeds in every run.
 const SEEDS: u64 = 200;
-/// What they may take: everybody runs them, every time.
-const ALLOWED: Duration = Duration::from_secs(20);
+/// What they may take of a processor: everybody runs them, every time. On two cores half of it passes.
+const ALLOWED: Duration = Duration::from_secs(60);
 /// Plays at the same time: as many as the smallest machine has cores.
 const THREADS: usize = 2;
 
 /// Everything that a run of all seeds must have met; a class of trouble that never comes tests nothing.
-const EXPECTED: [&str; 48] = [
+const EXPECTED: [&str; 49] = [
     "ack: busy",
     "ack: ok",
     "ack: ranges",
@@ -57,6 +57,7 @@ const EXPECTED: [&str; 48] = [
     "limit expired",
     "limit refused as older",
     "limit replaced",
+    "notice decided",
     "reading damaged",
     "reading of an unset clock",
     "reading restamped",
@@ -100,6 +101,12 @@ fn play(seeds: u64) -> Vec<(u64, Outcome)> {
     all
 }
 
+/// What this process has used: how busy the machine is otherwise does not count.
+fn processor_time() -> Duration {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(used.tv_sec.unsigned_abs(), u32::try_from(used.tv_nsec).unwrap())
+}
+
 #[test]
 fn seeds_keep_every_promise() {
     if let Some(seed) = number("FOGLINE_SIM_SEED") {
@@ -108,8 +115,9 @@ fn seeds_keep_every_promise() {
         return;
     }
     let seeds = number("FOGLINE_SIM_SEEDS").unwrap_or(SEEDS);
-    let start = Instant::now();
+    let (start, used_before) = (Instant::now(), processor_time());
     let outcomes = play(seeds);
+    let used = processor_time() - used_before;
     let mut coverage = Coverage::default();
     outcomes.iter().for_each(|(_, outcome)| coverage.merge(&outcome.coverage));
     let hours: u64 = outcomes.iter().map(|(_, outcome)| outcome.virtual_us).sum::<u64>() / 3_600_000_000;
@@ -118,7 +126,7 @@ fn seeds_keep_every_promise() {
     let broken: Vec<String> = outcomes.iter().filter_map(|(seed, outcome)| replay(*seed, outcome)).collect();
     assert!(broken.is_empty(), "{} of {seeds} seeds broke a promise:\n{}", broken.len(), broken.join("\n"));
     let allowed = ALLOWED.mul_f64(seeds as f64 / SEEDS as f64).max(ALLOWED);
-    assert!(start.elapsed() < allowed, "{seeds} seeds took {:?}", start.elapsed());
+    assert!(used < allowed, "{seeds} seeds took {used:?} of a processor");
     if seeds >= SEEDS {
         let never: Vec<&str> = EXPECTED.into_iter().filter(|what| coverage.of(what) == 0).collect();
         assert!(never.is_empty(), "in {seeds} seeds there was no {never:?}");

@@ -66,6 +66,19 @@ fn site_metrics(site: &SiteSnapshot) -> Vec<Metric> {
             "Other ingesters of its realm that were heard lately.",
             number(site.peers.len()),
         ),
+        (
+            "fogline_ingest_billing_alone",
+            gauge,
+            "1 while it leads and nobody else keeps the ledger of the garages.",
+            u64::from(site.standby == Some(false)),
+        ),
+        (
+            "fogline_ingest_acks_withheld",
+            gauge,
+            "Streams of which an acknowledgement waits until a bill is kept elsewhere too.",
+            number(site.cloud.withheld),
+        ),
+        ("fogline_ingest_cars_inside", gauge, "Cars in garages.", number(site.cloud.inside)),
         ("fogline_ingest_brokers_connected", gauge, "Brokers it is connected to.", number(site.connected.len())),
     ]
 }

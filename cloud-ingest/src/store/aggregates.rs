@@ -3,7 +3,7 @@
 use super::names::{AverageKey, Names};
 use super::number::to_sql;
 use fogline_protocol::store::Fold;
-use fogline_protocol::window::{Aggregate, Scope};
+use fogline_protocol::window::Aggregate;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::time::Duration;
 
@@ -127,10 +127,7 @@ fn newest(db: &Connection, average: i64, width_s: u32) -> rusqlite::Result<i64> 
 }
 
 fn average_row(db: &Connection, (scope, kind, field): &AverageKey) -> rusqlite::Result<i64> {
-    let (region, agent) = match scope {
-        Scope::Region(region) => (region.as_str(), ""),
-        Scope::Agent(id) => (id.region.as_str(), id.agent.as_str()),
-    };
+    let (region, agent) = scope.names();
     let key = (region, agent, *kind, *field);
     let found = db
         .prepare_cached("SELECT id FROM average WHERE region = ?1 AND agent = ?2 AND kind = ?3 AND field = ?4")?

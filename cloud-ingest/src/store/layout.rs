@@ -8,16 +8,31 @@ use std::path::Path;
 /// Marks files of the ingester, for SQLite and for `file`: "FogI".
 const APPLICATION_ID: i64 = 0x466F_6749;
 /// The layout of `schema.sql`. Raised with each change that an older program could not live with.
-pub(super) const LAYOUT: i64 = 2;
+pub(super) const LAYOUT: i64 = 3;
 /// The oldest layout that can be read, and brought up to date.
 const OLDEST: i64 = 1;
-const SCHEMA: &str = include_str!("schema.sql");
+const SCHEMA: &str = concat!(
+    include_str!("schema.sql"),
+    include_str!("schema/readings.sql"),
+    include_str!("schema/latest.sql"),
+    include_str!("schema/ledger.sql"),
+);
 /// From layout 1 to 2: the identity, and the index by register.
 const FROM_1: &str = "
     ALTER TABLE state ADD COLUMN identity TEXT NOT NULL DEFAULT '';
     UPDATE state SET identity = lower(hex(randomblob(8)));
     DROP INDEX decision_outstanding;
     CREATE INDEX decision_outstanding ON decision (agent, key) WHERE fate = 'outstanding';";
+/// From layout 2 to 3: marks of readings, the newest readings, and the ledger of the garages.
+const FROM_2: &str = concat!(
+    "ALTER TABLE state ADD COLUMN plate_key TEXT NOT NULL DEFAULT '';
+    UPDATE state SET plate_key = lower(hex(randomblob(32)));
+    ALTER TABLE reading ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;
+    DROP VIEW readings;",
+    include_str!("schema/readings.sql"),
+    include_str!("schema/latest.sql"),
+    include_str!("schema/ledger.sql"),
+);
 /// Larger pages than SQLite's default: points come in by the megabyte, and each page written costs a checksum in the log.
 const PAGE_BYTES: i64 = 8192;
 
@@ -45,7 +60,8 @@ pub(super) fn make(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     match marks(&transaction)? {
         (APPLICATION_ID, LAYOUT) => Ok(()),
-        (APPLICATION_ID, OLDEST) => finish(transaction, FROM_1),
+        (APPLICATION_ID, OLDEST) => finish(transaction, &[FROM_1, FROM_2].concat()),
+        (APPLICATION_ID, 2) => finish(transaction, FROM_2),
         _ => finish(transaction, SCHEMA),
     }
 }
@@ -66,6 +82,10 @@ mod tests {
 
     /// Takes away what layout 1 had not.
     const BACK_TO_1: &str = "
+        DROP VIEW invoices; DROP TABLE clarification; DROP TABLE stay; DROP TABLE latest; DROP VIEW readings;
+        ALTER TABLE reading DROP COLUMN flags;
+        ALTER TABLE state DROP COLUMN plate_key;
+        CREATE VIEW readings AS SELECT * FROM reading;
         ALTER TABLE state DROP COLUMN identity;
         DROP INDEX decision_outstanding;
         CREATE INDEX decision_outstanding ON decision (id) WHERE fate = 'outstanding';
@@ -101,6 +121,6 @@ mod tests {
         state(&dir).connection.pragma_update(None, "user_version", LAYOUT + 1).unwrap();
         let path = dir.path().join("fogline.db");
         let refused = super::super::StateDb::open(&path, Default::default(), Default::default());
-        assert!(matches!(refused, Err(StoreError::Newer { found: 3, known: 2, .. })));
+        assert!(matches!(refused, Err(StoreError::Newer { found: 4, known: 3, .. })));
     }
 }

@@ -3,8 +3,7 @@
 use super::commit::fault;
 use super::names::Names;
 use super::number::{from_sql, to_sql};
-use super::{StateDb, aggregates, decisions};
-use fogline_protocol::ids::AgentId;
+use super::{StateDb, aggregates, decisions, latest, ledger};
 use fogline_protocol::store::{Fold, Recovered, StoreFault, TakeOver};
 use fogline_protocol::time::Wall;
 use fogline_protocol::usecase;
@@ -37,8 +36,10 @@ impl StateDb {
         )?;
         let decisions = decisions::newest(&db, take.since)?;
         let open_windows = open_windows(&db, take.since)?;
+        let (latest, stays) = (latest::asked_about(&db)?, ledger::inside(&db)?);
+        let plate_key = ledger::plate_key(&db)?;
         db.commit()?;
-        Ok(Recovered { term: from_sql(term), decisions, open_windows })
+        Ok(Recovered { term: from_sql(term), decisions, open_windows, latest, stays, plate_key })
     }
 }
 
@@ -59,12 +60,7 @@ fn fold(row: &Row<'_>) -> rusqlite::Result<Option<Fold>> {
     let known = usecase::find(&kind)
         .and_then(|usecase| Some((usecase.kind(), usecase.fields().iter().find(|known| known.name == field)?.name)));
     let Some((kind, field)) = known else { return Ok(None) };
-    let region = decisions::name(row, 0)?;
-    let scope = if row.get_ref(1)?.as_str()?.is_empty() {
-        Scope::Region(region)
-    } else {
-        Scope::Agent(AgentId { region, agent: decisions::name(row, 1)? })
-    };
+    let Some(scope) = Scope::of_names(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?) else { return Ok(None) };
     Ok(Some(Fold {
         scope,
         kind,
@@ -86,7 +82,9 @@ mod tests {
     fn a_new_state_is_empty() {
         let dir = tempfile::tempdir().unwrap();
         let found = SqliteStore::new(shared(&dir)).take_over(take(1)).unwrap();
-        assert_eq!(found, Recovered { term: 1, ..Recovered::default() });
+        let plate_key = found.plate_key;
+        assert!(plate_key.is_some_and(|key| key.bytes() != &[0; 32]));
+        assert_eq!(found, Recovered { term: 1, plate_key, ..Recovered::default() });
     }
 
     #[test]

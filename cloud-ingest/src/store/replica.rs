@@ -7,9 +7,9 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-use super::StateDb;
 use super::commit::fault;
 use super::number::from_sql;
+use super::{StateDb, ledger};
 use fogline_protocol::store::{Export, Page, StoreFault};
 
 /// The most bytes of a page as JSON, unless a single row is longer: with its envelope it fits a message several times.
@@ -38,6 +38,7 @@ impl StateDb {
         };
         let term: i64 = db.query_row("SELECT term FROM state", [], |row| row.get(0))?;
         page.rows.term = from_sql(term);
+        page.rows.plate_key = ledger::plate_key(&db)?.map(|key| key.to_hex());
         Ok(page)
     }
 }

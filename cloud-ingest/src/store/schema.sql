@@ -1,5 +1,6 @@
 -- The ingester's database. Numbers of readings, streams and terms are 64-bit integers, times are microseconds since 1970.
--- The views at the end are for people; programs read the tables.
+-- The views at the end are for people; programs read the tables. More of both is in schema/: one file for each part that came
+-- with a later layout, or changed with it.
 
 -- One row: what the ingester as a whole has done.
 CREATE TABLE state (
@@ -10,9 +11,10 @@ CREATE TABLE state (
     stored    INTEGER NOT NULL DEFAULT 0,     -- what that commit stored ...
     dead      INTEGER NOT NULL DEFAULT 0,     -- ... and refused for good
     stored_total INTEGER NOT NULL DEFAULT 0,  -- readings stored since this file was made
-    identity  TEXT NOT NULL DEFAULT ''        -- random: what tells this file from any other
+    identity  TEXT NOT NULL DEFAULT '',       -- random: what tells this file from any other
+    plate_key TEXT NOT NULL DEFAULT ''        -- what licence plates are hashed with: 64 random hexadecimal digits, a secret
 ) STRICT;
-INSERT INTO state (id, identity) VALUES (1, lower(hex(randomblob(8))));
+INSERT INTO state (id, identity, plate_key) VALUES (1, lower(hex(randomblob(8))), lower(hex(randomblob(32))));
 
 CREATE TABLE agent (
     id           INTEGER PRIMARY KEY,
@@ -68,7 +70,8 @@ CREATE TABLE reading (
     series INTEGER NOT NULL,
     stream INTEGER NOT NULL,
     seq    INTEGER NOT NULL,
-    fields TEXT NOT NULL                      -- a JSON object
+    fields TEXT NOT NULL,                     -- a JSON object
+    flags  INTEGER NOT NULL DEFAULT 0         -- 1: a value cannot be true; 2: its time was moved; 4: its clock was not set
 ) STRICT;
 
 -- Of whom and what there are aggregates. A region's has an empty agent.
@@ -125,11 +128,6 @@ CREATE TABLE dead_count (
     reason TEXT PRIMARY KEY,
     n      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-
-CREATE VIEW readings AS
-    SELECT strftime('%Y-%m-%dT%H:%M:%S', r.ts_us / 1000000, 'unixepoch') || printf('.%06dZ', r.ts_us % 1000000) AS time,
-           a.region, a.name AS agent, s.sensor, s.kind, r.fields, r.ts_us, r.clock, printf('%016x', t.bits) AS stream, r.seq
-    FROM reading r JOIN series s ON s.id = r.series JOIN agent a ON a.id = s.agent JOIN stream t ON t.id = r.stream;
 
 CREATE VIEW averages AS
     SELECT strftime('%Y-%m-%dT%H:%M:%SZ', g.start_us / 1000000, 'unixepoch') AS time,

@@ -42,7 +42,7 @@ fn insert(work: &mut StateCommit<'_>, points: &Points, json: &mut Vec<u8>) -> ru
     let agent = work.names.agent(&work.db, &points.agent)?;
     let stream = work.names.stream(&work.db, &points.agent, points.stream)?;
     let mut statement = work.db.prepare_cached(
-        "INSERT INTO reading (ts_us, clock, series, stream, seq, fields) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO reading (ts_us, clock, series, stream, seq, fields, flags) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     // Neighbours are mostly of the same sensor.
     let mut last = ("", "", 0);
@@ -54,7 +54,8 @@ fn insert(work: &mut StateCommit<'_>, points: &Points, json: &mut Vec<u8>) -> ru
         json.clear();
         point.reading.write_fields_json(json);
         let fields = std::str::from_utf8(json)?;
-        statement.execute((point.reading.ts().us(), points.clock, last.2, stream, to_sql(point.seq), fields))?;
+        let flags = point.flags(points).bits();
+        statement.execute((point.reading.ts().us(), points.clock, last.2, stream, to_sql(point.seq), fields, flags))?;
     }
     Ok(())
 }

@@ -107,8 +107,8 @@ mod tests {
         assert!(matches!(answers.blocking_recv(), Some(StoreAnswer::TakenOver(2, Ok(found))) if found.term == 2));
         assert_eq!(answers.blocking_recv(), Some(StoreAnswer::Committed(1, Err(StoreFault::Deposed))));
         assert_eq!(answers.blocking_recv(), Some(StoreAnswer::Adopted(Ok(()))));
-        let nothing = Page { rows: Rows { term: 2, ..Rows::default() }, next: None };
-        assert_eq!(answers.blocking_recv(), Some(StoreAnswer::Exported(Ok(nothing))));
+        let Some(StoreAnswer::Exported(Ok(Page { rows, next: None }))) = answers.blocking_recv() else { panic!() };
+        assert_eq!(Rows { term: 2, plate_key: rows.plate_key.clone(), ..Rows::default() }, rows);
         thread.stop().unwrap();
     }
 

@@ -2,6 +2,7 @@
 
 use crate::status::{Order, give_order, queue_path, socket_path};
 use anyhow::{Context, bail};
+use fogline_protocol::delivery::lanes::Order as SendOrder;
 use fogline_protocol::failover::{FAILOVER_AFTER, FailoverConfig};
 use fogline_protocol::ids::{AgentId, Name, Seq};
 use fogline_protocol::node::{ClockConfig, EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, Machine};
@@ -125,6 +126,8 @@ impl Held {
             failover: FailoverConfig { brokers: 1, failover_after: FAILOVER_AFTER, prefer_primary_after: None },
             clock: ClockConfig { uptime: clock.uptime_at_origin(), ..ClockConfig::new(boot_id()) },
             seed: entropy(),
+            order: SendOrder::FreshFirst,
+            questions: Vec::new(),
         };
         let node = EdgeNode::new(config, &outbox.state, clock.now());
         Ok(Self { node, queue: outbox.handle, answers: outbox.answers, clock, tickets: 0 })

@@ -5,11 +5,14 @@ use super::{Durability, Settings, WhenFull};
 use crate::durations::Span;
 use clap::ValueEnum;
 use fogline_protocol::clock::HOLD;
+use fogline_protocol::delivery::lanes::Order;
 use fogline_protocol::failover::{
     FAILOVER_AFTER, FAILOVER_AFTER_MAX, FAILOVER_AFTER_MIN, PREFER_PRIMARY_AFTER_MAX, PREFER_PRIMARY_AFTER_MIN,
 };
 use fogline_protocol::ids::{AgentId, Name};
+use fogline_protocol::node::Question;
 use fogline_protocol::queue::{FullPolicy, QueueLimits};
+use fogline_protocol::usecase::REGISTRY;
 use fogline_runtime::link::{BrokerAddress, LinkSecurity};
 use fogline_runtime::outbox::Synchronous;
 use fogline_runtime::settings::SecuritySettings;
@@ -43,6 +46,12 @@ const PASSWORD_VARIABLE: &str = "FOGLINE_AGENT_PASSWORD";
 /// Readings that wait for a clock longer than this are better sent.
 const CLOCK_HOLD_MAX: Duration = Duration::from_secs(86_400);
 
+/// How often an ingester is asked, unless configured otherwise.
+const ASK_EVERY: Duration = Duration::from_secs(10);
+/// The shortest interval of a question: an ingester has thousands of agents.
+const ASK_EVERY_MIN: Duration = Duration::from_secs(1);
+const ASK_EVERY_MAX: Duration = Duration::from_secs(86_400);
+
 /// An agent's configuration, complete and checked.
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
@@ -69,6 +78,10 @@ pub struct AgentConfig {
     pub clock_hold: Duration,
     /// When a commit counts as durable.
     pub synchronous: Synchronous,
+    /// Whether newer readings may overtake a backlog. Default: they do.
+    pub order: Order,
+    /// What it asks its ingester from time to time. Default: nothing.
+    pub questions: Vec<Question>,
     /// Where readings come from.
     pub source: SourceConfig,
     /// When it stops of its own accord.
@@ -95,6 +108,8 @@ impl AgentConfig {
             commit_every: Duration::from_millis(50),
             clock_hold: HOLD,
             synchronous: Synchronous::Full,
+            order: Order::FreshFirst,
+            questions: Vec::new(),
             source,
             until: Until::Stopped,
         }
@@ -117,6 +132,8 @@ impl Settings {
             queue_readings: Some(10_000_000),
             queue_bytes: Some(1 << 30),
             when_full: Some(WhenFull::DropOldest),
+            in_order: Some(false),
+            ask_every: Some(Span(ASK_EVERY)),
             until: Some(Until::Stopped),
             ..Self::source_defaults(given)
         }
@@ -137,6 +154,8 @@ impl Settings {
         if clock_hold > CLOCK_HOLD_MAX {
             problems.push(format!("clock_hold: {} is too long, give at most 1d", Span(clock_hold)));
         }
+        let order = if self.in_order == Some(true) { Order::Accepted } else { Order::FreshFirst };
+        let questions = self.check_questions(problems);
         let source = self.check_source(given, id.as_ref(), problems);
         let until = self.until.unwrap_or_default();
         let synchronous = match self.synchronous {
@@ -155,6 +174,8 @@ impl Settings {
             commit_every,
             clock_hold,
             synchronous,
+            order,
+            questions,
             source: source?,
             until,
         })
@@ -186,6 +207,18 @@ impl Settings {
             password_file: self.password_file.clone(),
         };
         given.check(self.name.as_deref().unwrap_or_default(), brokers, PASSWORD_VARIABLE, problems)
+    }
+
+    fn check_questions(&self, problems: &mut Vec<String>) -> Vec<Question> {
+        let every = self.ask_every.map_or(ASK_EVERY, |span| span.0);
+        if !(ASK_EVERY_MIN..=ASK_EVERY_MAX).contains(&every) {
+            problems.push(format!("ask_every: {}, give 1s to 1d", Span(every)));
+        }
+        let known: Vec<&str> = REGISTRY.iter().filter_map(|usecase| usecase.question()).collect();
+        for what in self.ask.iter().filter(|what| !known.contains(&what.as_str())) {
+            problems.push(format!("ask: no ingester answers {what:?}, ask for {}", known.join(" or ")));
+        }
+        self.ask.iter().map(|what| Question { what: what.clone(), every }).collect()
     }
 
     fn check_failover(&self, brokers: usize, problems: &mut Vec<String>) -> (Duration, Option<Duration>) {

@@ -47,6 +47,10 @@ impl fmt::Display for StatusReport {
             )?;
         }
         let live = self.live.as_ref();
+        for answer in live.iter().flat_map(|live| &live.answers) {
+            let ago = age(wall().since(Wall::from_us(answer.received_us)));
+            writeln!(f, "answer        {} {} ({ago} ago)", answer.what, answer.body)?;
+        }
         live.and_then(|live| live.fault.as_ref()).map_or(Ok(()), |fault| writeln!(f, "fault         {fault}"))?;
         live.map_or(Ok(()), |live| write_latency(f, live))
     }

@@ -3,6 +3,7 @@
 use crate::latency::{Latencies, LatencySummary};
 use crate::shell::AgentSnapshot;
 use fogline_protocol::delivery::ranges::Range;
+use fogline_protocol::node::Answer;
 use fogline_protocol::queue::QueueUsage;
 use fogline_protocol::wire::{Decision, State};
 use serde::{Deserialize, Serialize};
@@ -87,6 +88,9 @@ pub struct LiveReport {
     /// Its clock.
     #[serde(default)]
     pub clock: ClockReport,
+    /// The newest answers of the ingester to the agent's questions.
+    #[serde(default)]
+    pub answers: Vec<AnswerReport>,
     /// Messages from the broker that made no sense.
     pub refused_messages: u64,
     /// Why the disk does not do what it is asked for.
@@ -95,6 +99,17 @@ pub struct LiveReport {
     pub source: SourceReport,
     /// From the sensor to the acknowledgement.
     pub latency: LatencyReport,
+}
+
+/// An answer of the ingester.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnswerReport {
+    /// What was asked: `occupancy`.
+    pub what: String,
+    /// The answer.
+    pub body: serde_json::Value,
+    /// When it came, in microseconds since 1970.
+    pub received_us: i64,
 }
 
 /// The agent's clock.
@@ -199,6 +214,7 @@ impl StatusReport {
             resent: edge.resent,
             moved_times: edge.moved_times,
             clock: ClockReport { set: edge.clock_set, held: edge.held, hold_left_ms: edge.hold_left_ms },
+            answers: edge.answers.iter().map(AnswerReport::from).collect(),
             refused_messages: edge.refused_messages,
             fault: edge.fault.map(|fault| fault.to_string()),
             source,
@@ -214,5 +230,11 @@ impl StatusReport {
             in_force: edge.in_force,
             live: Some(live),
         }
+    }
+}
+
+impl From<&Answer> for AnswerReport {
+    fn from(answer: &Answer) -> Self {
+        Self { what: answer.what.clone(), body: answer.body.clone(), received_us: answer.received.us() }
     }
 }

@@ -23,6 +23,16 @@ const ISLANDS_MAX: usize = 48;
 /// Appends closer together than this share an age.
 const AGE_GRAIN: Duration = Duration::from_millis(100);
 
+/// In which order readings go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// New ones overtake a backlog.
+    #[default]
+    FreshFirst,
+    /// As they were accepted: for readings of which each builds on those before, as entries and exits of cars do.
+    Accepted,
+}
+
 /// A lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
@@ -35,6 +45,7 @@ pub enum Lane {
 /// The mark, the ages of what was appended, and the measured rate.
 #[derive(Debug, Clone)]
 pub struct Lanes {
+    order: Order,
     mark: Option<Seq>,
     /// Numbers up to here were appended [`FRESH_AGE`] ago or earlier.
     aged: Seq,
@@ -51,8 +62,9 @@ pub struct Lanes {
 impl Lanes {
     /// What a queue holds when it is opened counts as old.
     #[must_use]
-    pub const fn new(newest: Seq) -> Self {
-        Self { mark: None, aged: newest, ages: VecDeque::new(), rate: 0.0, measured: 0, since: None, round_trip: None }
+    pub const fn new(newest: Seq, order: Order) -> Self {
+        let ages = VecDeque::new();
+        Self { order, mark: None, aged: newest, ages, rate: 0.0, measured: 0, since: None, round_trip: None }
     }
 
     /// The mark: numbers above it are the fresh lane.
@@ -148,6 +160,9 @@ impl Lanes {
     }
 
     fn set_mark(&mut self, unsent: &RangeSet, newest: Seq, islands: usize) {
+        if self.order == Order::Accepted {
+            return;
+        }
         let Some(oldest) = unsent.first() else {
             self.mark = None;
             return;
@@ -172,7 +187,7 @@ mod tests {
 
     #[test]
     fn new_readings_overtake_an_old_backlog() {
-        let mut lanes = Lanes::new(1000);
+        let mut lanes = Lanes::new(1000, Order::FreshFirst);
         let mut unsent = RangeSet::from_iter([Range::new(1, 1000)]);
         let next = lanes.next(&unsent, 1000, 0, true, at(0));
         assert_eq!(next, Some((Lane::Backlog, Range::new(1, 1000))));
@@ -187,8 +202,16 @@ mod tests {
     }
 
     #[test]
+    fn nothing_overtakes_where_order_matters() {
+        let mut lanes = Lanes::new(1000, Order::Accepted);
+        let unsent = RangeSet::from_iter([Range::new(1, 1003)]);
+        lanes.appended(1003, at(1));
+        assert_eq!(lanes.next(&unsent, 1003, 0, true, at(5000)), Some((Lane::Fresh, Range::new(1, 1003))));
+    }
+
+    #[test]
     fn readings_younger_than_the_age_go_in_order() {
-        let mut lanes = Lanes::new(0);
+        let mut lanes = Lanes::new(0, Order::FreshFirst);
         let unsent = RangeSet::from_iter([Range::new(1, 10)]);
         lanes.appended(10, at(0));
         assert_eq!(lanes.next(&unsent, 10, 0, true, at(1999)), Some((Lane::Fresh, Range::new(1, 10))));
@@ -197,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_fresh_lane_that_falls_behind_is_marked_again_while_islands_are_few() {
-        let mut lanes = Lanes::new(100);
+        let mut lanes = Lanes::new(100, Order::FreshFirst);
         let unsent = RangeSet::from_iter([Range::new(1, 100), Range::new(150, 200)]);
         lanes.next(&unsent, 100, 0, true, at(0));
         lanes.appended(200, at(0));
@@ -209,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_backlog_gets_a_quarter_of_a_second_beyond_the_round_trip() {
-        let mut lanes = Lanes::new(0);
+        let mut lanes = Lanes::new(0, Order::FreshFirst);
         assert_eq!(lanes.backlog_allowance(48), 48);
         lanes.started(at(0));
         lanes.acknowledged(100_000, at(100));

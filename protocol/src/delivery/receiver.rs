@@ -120,6 +120,12 @@ impl Receiver {
         progress(&self.written)
     }
 
+    /// Everything up to here was received, or will never come.
+    #[must_use]
+    pub fn received_through(&self) -> Seq {
+        progress(&self.received).through
+    }
+
     /// True when something was taken that is not written yet.
     #[must_use]
     pub fn holds(&self) -> bool {

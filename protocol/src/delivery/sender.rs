@@ -11,7 +11,7 @@ mod view;
 pub use outcome::{Acknowledged, OutgoingBatch};
 
 use super::backoff::Backoff;
-use super::lanes::{Lane, Lanes};
+use super::lanes::{Lane, Lanes, Order};
 use super::ranges::{Range, RangeSet};
 use super::segments::Segments;
 use super::{BATCH_MAX_BYTES, BATCH_MAX_READINGS, CREDIT_MAX, GAPS_PER_MESSAGE_MAX, PAYLOAD_BYTES};
@@ -49,7 +49,7 @@ pub struct Sender {
 impl Sender {
     /// A sender for what the queue holds. `seed` is for jitter.
     #[must_use]
-    pub fn new(state: &QueueState, seed: u64) -> Self {
+    pub fn new(state: &QueueState, seed: u64, order: Order) -> Self {
         let newest = state.next.saturating_sub(1);
         let gaps = RangeSet::from_iter(state.gaps.iter().copied());
         let lowest_gap = gaps.first().unwrap_or(state.next);
@@ -70,7 +70,7 @@ impl Sender {
             freed_below: from,
             freeing: false,
             acked_gaps: RangeSet::new(),
-            lanes: Lanes::new(newest),
+            lanes: Lanes::new(newest, order),
             backoff: Backoff::new(seed),
             credit: PAYLOAD_BYTES,
             state: None,

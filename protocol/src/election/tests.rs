@@ -79,7 +79,16 @@ impl World {
         let role = role.unwrap_or_else(|| node.role());
         let rank = u32::try_from(from).unwrap();
         let term = node.term().cloned();
-        let beat = Beat { role, term, rank, reach: node.reach(), store: String::new(), log: None, in_step: false };
+        let beat = Beat {
+            role,
+            term,
+            rank,
+            reach: node.reach(),
+            store: String::new(),
+            log: None,
+            in_step: false,
+            keeps: None,
+        };
         for to in 0..self.nodes.len() {
             if to != from && self.hears[to][from] && !self.rng.percent(self.loss) {
                 self.sent += 1;

@@ -2,12 +2,18 @@
 
 mod agent;
 mod agents;
+mod answering;
+mod billing;
 mod committing;
+mod concealing;
 mod folding;
 mod interface;
+mod newest;
+mod noticing;
 mod saying;
 mod snapshot;
 mod steering;
+mod withholding;
 
 pub use interface::{CloudConfig, CloudEffect, CloudInput};
 pub use snapshot::{CloudSnapshot, Counters};
@@ -20,14 +26,19 @@ use crate::register::Issued;
 use crate::store::{AgentStatus, CommitReport, Points, Progress, Recovered, StoreAnswer, StoreCommand, StoreFault};
 use crate::time::{Monotonic, Now};
 use crate::topic::{Topic, Up};
-use crate::wire::{Batch, BatchHeader, DecisionAck, Hello, Message, PAYLOAD_MAX_BYTES, Status, WireError};
+use crate::usecase::parking::PlateKey;
+use crate::wire::{Batch, BatchHeader, DecisionAck, Hello, Message, PAYLOAD_MAX_BYTES, Request, Status, WireError};
 use agent::Stream;
 use agents::Agents;
-use committing::{Committing, Pending};
+use answering::Answers;
+use billing::Ledger;
+use committing::{Committing, Pending, Waiting};
+use noticing::Notices;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use steering::Steering;
+use withholding::Withheld;
 
 /// How often agents are looked over: who needs a repeated acknowledgement, who went idle.
 const TICK: Duration = Duration::from_millis(500);
@@ -54,6 +65,11 @@ pub struct CloudNode {
     statuses: BTreeMap<AgentId, AgentStatus>,
     issued: Issued,
     steering: Steering,
+    notices: Notices,
+    answers: Answers,
+    ledger: Ledger,
+    withheld: Withheld,
+    plate_key: PlateKey,
     store_down: Option<StoreFault>,
     /// The brokers to which there is a connection.
     connected: BTreeSet<usize>,
@@ -69,6 +85,8 @@ impl CloudNode {
         let term = Term { counter: recovered.term, ingester: config.ingester.clone() };
         let mut steering = Steering::new(config.grace, config.limit_rule);
         steering.merge(&recovered.open_windows, now);
+        // A store that keeps no key keeps no hashes either: nothing has to compare with these.
+        let plate_key = recovered.plate_key.unwrap_or_else(|| PlateKey::of_run(config.run));
         Self {
             agents: Agents::new(config.credit_bytes),
             pending: Pending::default(),
@@ -77,6 +95,11 @@ impl CloudNode {
             statuses: BTreeMap::new(),
             issued: Issued::new(term, recovered.decisions, now),
             steering,
+            notices: Notices::default(),
+            answers: Answers::new(recovered.latest),
+            ledger: Ledger::new(recovered.stays, plate_key),
+            withheld: Withheld::default(),
+            plate_key,
             store_down: None,
             connected: BTreeSet::new(),
             next_tick: now.mono,
@@ -117,6 +140,7 @@ impl CloudNode {
             Up::Hello => Hello::decode(payload).map(|hello| self.hello(&id, hello, now)),
             Up::Status => Status::decode(payload).map(|status| self.status(id, broker, status, now)),
             Up::Ack => DecisionAck::decode(payload).map(|ack| self.decision_answered(&id, &ack, now)),
+            Up::Request => Request::decode(payload).map(|request| self.requested(&id, request)),
         };
         if let Err(error) = understood {
             self.refuse(&error);
@@ -169,6 +193,9 @@ impl CloudNode {
 
     /// A batch of a stream that is known.
     fn take(&mut self, id: &AgentId, batch: Batch, bytes: u64, now: Now) {
+        if billing::is_billed(&batch.readings) && !self.takes_bills(id, &batch) {
+            return;
+        }
         let Some(Stream::Known(receiver)) = self.agents.stream(id, batch.header.stream) else { return };
         let range = batch.range();
         let accepted = receiver.accept(&batch.header, range);
@@ -183,9 +210,13 @@ impl CloudNode {
                 self.count_times(&batch, fresh_count, now);
                 let Batch { header, readings } = batch;
                 let BatchHeader { stream, clock, time, first, .. } = header;
-                let points =
+                let mut points =
                     Points { agent: id.clone(), stream, clock, time, first, readings: Arc::new(readings), fresh };
-                self.pending.push(points, bytes);
+                let bills = self.ledger.enter(&points);
+                if let Some(concealed) = concealing::conceal(&points.readings, self.plate_key) {
+                    points.readings = Arc::new(concealed);
+                }
+                self.pending.push(Waiting { points, bytes, bills });
                 self.agents.hold(id, bytes);
             }
             Accepted::Duplicate => {
@@ -264,6 +295,8 @@ impl CloudNode {
         self.counters.take("status");
         if status.online {
             self.agents.is_online_at(&id, broker);
+            // So that it knows that somebody is there, also while it has nothing to send.
+            self.agents.owe_ack(&id);
         }
         let newest = self.agents.newest_status(&id, &status);
         if newest {
@@ -302,6 +335,7 @@ impl CloudNode {
         self.store_down = None;
         for progress in &commit.progress {
             if let Some(Stream::Known(receiver)) = self.agents.stream(&progress.agent, progress.stream) {
+                self.withheld.committed(commit, progress, || receiver.written());
                 receiver.commit();
             }
             self.agents.owe_ack(&progress.agent);
@@ -311,6 +345,9 @@ impl CloudNode {
         }
         self.steering.merge(&commit.folds, now);
         self.issued.committed(&commit.decisions);
+        self.answers.merge(&commit.latest);
+        self.counters.decisions_issued +=
+            self.notices.merge(&commit.latest, &self.config.places, &mut self.issued, now);
     }
 
     /// Starts whatever may be started now.
@@ -318,7 +355,7 @@ impl CloudNode {
         self.tick(now);
         self.counters.decisions_issued += self.steering.decide(&mut self.issued, now);
         self.send_acks(now.mono);
-        self.commit(now.mono);
+        self.commit(now);
         self.send_decisions(now.mono);
     }
 
@@ -328,6 +365,8 @@ impl CloudNode {
         }
         self.next_tick = now.mono + TICK;
         self.pending.hurry |= !self.statuses.is_empty();
+        // Who waits for the others to have its bills must not take that for silence.
+        self.withheld.agents().for_each(|id| self.agents.owe_ack(id));
         let agents = self.agents.len();
         for (id, stream) in self.agents.look_over(now.mono, REPEAT_AFTER) {
             self.recall(&id, stream);
@@ -335,12 +374,13 @@ impl CloudNode {
         if self.agents.len() < agents {
             let agents = &self.agents;
             self.issued.forget_all_but(|id| agents.knows(id));
+            self.notices.forget_all_but(|id| agents.knows(id));
         }
     }
 
-    fn commit(&mut self, now: Monotonic) {
+    fn commit(&mut self, now: Now) {
         if let Some(committing) = &mut self.committing {
-            if committing.poll_retry(now) {
+            if committing.poll_retry(now.mono) {
                 self.effects.push_back(CloudEffect::Store(StoreCommand::Commit(committing.commit.clone())));
             }
             return;
@@ -354,11 +394,12 @@ impl CloudNode {
         commit.decisions = self.issued.take_changes();
         commit.statuses = std::mem::take(&mut self.statuses).into_values().collect();
         let held = self.pending.stage(&mut self.agents, &mut commit);
-        let (folds, out_of_range) = folding::fold(&commit.points);
+        let (folds, out_of_range) = folding::fold(&commit.points, &self.config.places);
         commit.folds = folds;
+        commit.latest = newest::newest(&commit.points, now.wall + FUTURE_AFTER);
         self.counters.out_of_range += out_of_range;
         let commit = Arc::new(commit);
-        self.committing = Some(Committing::new(commit.clone(), held, now));
+        self.committing = Some(Committing::new(commit.clone(), held, now.mono));
         self.effects.push_back(CloudEffect::Store(StoreCommand::Commit(commit)));
     }
 }

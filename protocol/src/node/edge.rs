@@ -1,6 +1,7 @@
 //! All that an agent does, but for the I/O.
 
 mod answers;
+mod asking;
 mod batching;
 mod clock;
 mod hello;
@@ -8,6 +9,7 @@ mod interface;
 mod recent;
 mod snapshot;
 
+pub use asking::{Answer, Question};
 pub use interface::{ClockConfig, EdgeConfig, EdgeEffect, EdgeInput};
 pub use snapshot::EdgeSnapshot;
 
@@ -20,7 +22,8 @@ use crate::queue::{Free, FullPolicy, QueueCommand, QueueFault, QueueState, Queue
 use crate::register::{InForce, Received};
 use crate::time::{Monotonic, Now};
 use crate::topic::{Down, Topic, Up};
-use crate::wire::{Ack, Decision, DecisionAck, Message, State, Status};
+use crate::wire::{Ack, Decision, DecisionAck, Message, Reply, State, Status};
+use asking::Asking;
 use batching::Batching;
 use clock::ClockWatch;
 use hello::HelloTimer;
@@ -56,6 +59,7 @@ pub struct EdgeNode {
     in_force: InForce,
     hello: HelloTimer,
     failover: Failover,
+    asking: Asking,
     usage: QueueUsage,
     opening: u64,
     connection: u64,
@@ -85,7 +89,7 @@ impl EdgeNode {
             effects.push_back(EdgeEffect::InForce { key: decision.key.clone(), decision: Some(decision.clone()) });
         }
         Self {
-            sender: Sender::new(state, config.seed),
+            sender: Sender::new(state, config.seed, config.order),
             batching: Batching::new(
                 config.seed,
                 state.segments.last().map(|segment| segment.clock),
@@ -97,6 +101,7 @@ impl EdgeNode {
             in_force,
             hello: HelloTimer::new(config.seed),
             failover: Failover::new(config.failover, config.seed),
+            asking: Asking::new(config.questions.clone(), now.mono),
             usage: state.usage,
             opening: state.opening,
             connection: 0,
@@ -166,7 +171,8 @@ impl EdgeNode {
         };
         let understood = match to_us {
             Down::Ack => Ack::decode(payload).map(|ack| self.acknowledged(&ack, now)),
-            Down::Limit => Decision::decode(payload).map(|decision| self.decided(decision, now)),
+            Down::Limit | Down::Notice => Decision::decode(payload).map(|decision| self.decided(decision, now)),
+            Down::Reply => Reply::decode(payload).map(|reply| self.replied(&reply, now)),
         };
         match understood {
             Ok(()) => self.failover.heard(now.mono),
@@ -189,6 +195,9 @@ impl EdgeNode {
             self.introduce(now.mono);
         }
         let answers_hello = ack.hello.is_some_and(|number| self.hello.answered(number, now.mono));
+        if let Some(reply) = &ack.reply {
+            self.replied(reply, now);
+        }
         let outcome = self.sender.acknowledge(ack, answers_hello, now.mono);
         self.acknowledged += outcome.readings;
         let room = LATENCIES_MAX.saturating_sub(self.latencies.len());
@@ -229,6 +238,7 @@ impl EdgeNode {
         if self.connected {
             self.say_hello(now.mono);
             self.say_status(now);
+            self.ask(now.mono);
         }
         self.choose_broker(now.mono);
     }
@@ -362,6 +372,7 @@ impl Machine for EdgeNode {
 
     fn poll_timeout(&self) -> Option<Monotonic> {
         let online = self.connected.then(|| self.next_status.min(self.hello.next()));
+        let question = self.asking.next().filter(|_| self.connected);
         let timers = [
             self.sender.poll_timeout(),
             self.batching.poll_timeout(),
@@ -371,6 +382,7 @@ impl Machine for EdgeNode {
             self.failover.poll_timeout(),
             (self.sender.freeable() > 0).then(|| self.next_free.max(self.retry_at.unwrap_or(self.next_free))),
             online,
+            question,
         ];
         timers.into_iter().flatten().min()
     }

@@ -130,7 +130,11 @@ impl SiteNode {
                     self.taken_over(run, result, now);
                 }
             }
-            StoreAnswer::Adopted(result) => self.following.adopted(&result, now.mono),
+            StoreAnswer::Adopted(result) => {
+                if self.following.adopted(&result, now.mono) {
+                    self.say(self.election.role(), now.mono);
+                }
+            }
             StoreAnswer::Exported(result) => self.exported(result),
             answer @ (StoreAnswer::Committed(..) | StoreAnswer::Recalled(..)) => self.lead_answered(answer, now),
         }
@@ -147,6 +151,9 @@ impl SiteNode {
                 ElectionEffect::Take { above } => self.take_over(above, now),
                 ElectionEffect::StandDown => self.stand_down(),
             }
+        }
+        if let Some(lead) = &mut self.lead {
+            lead.mind_standby(now.mono);
         }
         self.start_leads_effects();
         self.write_log(now.mono);
@@ -173,6 +180,7 @@ impl SiteNode {
             store: self.config.store.clone(),
             log: self.lead.as_ref().and_then(Lead::log_place),
             in_step: self.following.in_step(now),
+            keeps: self.following.keeps(),
         };
         self.publish_everywhere(Peer::Beat, &beat.encode());
     }

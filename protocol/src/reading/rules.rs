@@ -5,7 +5,7 @@ use crate::ids::{NAME_MAX_BYTES, is_name};
 /// The most fields of one reading: enough for any meter, small enough that a reading stays a reading.
 pub const FIELDS_MAX: usize = 32;
 /// What a point in the database has beside its reading's fields: its tags, its time, and where it came from.
-pub const RESERVED_FIELDS: [&str; 6] = ["agent", "region", "sensor", "seq", "stream", "time"];
+pub const RESERVED_FIELDS: [&str; 7] = ["agent", "region", "sensor", "seq", "stream", "time", "fogline_flags"];
 /// How the names of Fogline's own measurements begin: no kind does.
 pub const RESERVED_KIND_PREFIX: &str = "fogline_";
 /// The longest text value, in bytes. Longer texts are documents, not readings.
@@ -33,7 +33,7 @@ pub enum ReadingError {
     /// A field name of another form, or one that the store needs for itself.
     #[error(
         "field {0:?} has no usable name: use 1 to 63 of a-z, 0-9 and '_', beginning with a letter; agent, region, \
-         sensor, seq, stream and time are taken"
+         sensor, seq, stream, time and fogline_flags are taken"
     )]
     FieldName(String),
     /// The same field twice.

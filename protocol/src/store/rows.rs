@@ -1,7 +1,7 @@
 //! What an ingester knows, row by row, so that another one can know the same: each row is as it is now, and replaces what the
 //! other one had of the same name.
 
-use super::{AgentStatus, DecisionRecord, Fate, Fold, Progress};
+use super::{AgentStatus, Clarification, DecisionRecord, Fate, Fold, Latest, Progress, Stay};
 use crate::delivery::ranges::Range;
 use crate::ids::{AgentId, Name, Seq, StreamId};
 use crate::time::Wall;
@@ -28,10 +28,22 @@ pub struct Rows {
     /// The newest status of agents.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statuses: Vec<StatusRow>,
+    /// The newest readings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub latest: Vec<Latest>,
+    /// Stays of cars.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stays: Vec<Stay>,
+    /// What somebody has to look at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clarifications: Vec<Clarification>,
+    /// What plates are hashed with, as hexadecimal digits: it must be the same after a takeover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plate_key: Option<String>,
 }
 
 /// Whose row it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Owner {
     /// The agent's region.
     pub region: Name,
@@ -60,9 +72,10 @@ pub struct ProgressRow {
 /// The average of a window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AverageRow {
-    /// Of which region.
-    pub region: Name,
-    /// Of which of its agents; none: of all.
+    /// Of which region; none: of a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<Name>,
+    /// Of which of its agents, or of which group; none: of all of the region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<Name>,
     /// The use case.
@@ -127,7 +140,26 @@ impl Rows {
     /// How many there are.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.progress.len() + self.averages.len() + self.decisions.len() + self.statuses.len()
+        self.progress.len()
+            + self.averages.len()
+            + self.decisions.len()
+            + self.statuses.len()
+            + self.latest.len()
+            + self.stays.len()
+            + self.clarifications.len()
+    }
+
+    /// Adds rows that came later.
+    pub fn extend(&mut self, more: Self) {
+        self.term = self.term.max(more.term);
+        self.progress.extend(more.progress);
+        self.averages.extend(more.averages);
+        self.decisions.extend(more.decisions);
+        self.statuses.extend(more.statuses);
+        self.latest.extend(more.latest);
+        self.stays.extend(more.stays);
+        self.clarifications.extend(more.clarifications);
+        self.plate_key = more.plate_key.or(self.plate_key.take());
     }
 }
 
@@ -156,8 +188,9 @@ impl AverageRow {
     #[must_use]
     pub fn new(fold: &Fold) -> Self {
         let (region, agent) = match &fold.scope {
-            Scope::Region(region) => (region.clone(), None),
-            Scope::Agent(id) => (id.region.clone(), Some(id.agent.clone())),
+            Scope::Region(region) => (Some(region.clone()), None),
+            Scope::Agent(id) => (Some(id.region.clone()), Some(id.agent.clone())),
+            Scope::Group(group) => (None, Some(group.clone())),
         };
         let Aggregate { n, sum, sum_squares, min, max } = fold.aggregate;
         Self {
@@ -176,9 +209,11 @@ impl AverageRow {
     pub fn fold(self) -> Option<Fold> {
         let usecase = usecase::find(&self.kind)?;
         let field = usecase.fields().iter().find(|field| field.name == self.field)?.name;
-        let scope = match self.agent {
-            Some(agent) => Scope::Agent(AgentId { region: self.region, agent }),
-            None => Scope::Region(self.region),
+        let scope = match (self.region, self.agent) {
+            (Some(region), Some(agent)) => Scope::Agent(AgentId { region, agent }),
+            (Some(region), None) => Scope::Region(region),
+            (None, Some(group)) => Scope::Group(group),
+            (None, None) => return None,
         };
         let (n, sum, sum_squares, min, max) = self.values;
         let aggregate = Aggregate { n, sum, sum_squares, min, max };

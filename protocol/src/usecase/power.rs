@@ -1,9 +1,27 @@
-//! `power`: meters of households, averaged over 5 seconds on the edge.
+//! `power`: meters of households, averaged over 5 seconds on the edge. Each is told its postal code, and counts for the average
+//! of its federal state.
 
-use super::{Field, UseCase};
+mod places;
+
+pub use places::{Places, PlacesError, STATES, state_name};
+
+use super::{Field, Notices, UseCase};
+use crate::ids::{AgentId, Name};
 use crate::reading::{Readings, Value};
 use crate::rng::Rng;
 use crate::time::Wall;
+use serde_json::json;
+
+/// What a kilowatt-hour costs unless the operator says otherwise, in euros.
+pub const PRICE_EUR_PER_KWH: f64 = 0.30;
+/// Hours of a year: 365.25 days.
+const HOURS_PER_YEAR: f64 = 8766.0;
+
+/// What a mean power comes to in a year, in kilowatt-hours.
+#[must_use]
+pub fn annual_kwh(mean_w: f64) -> f64 {
+    mean_w * HOURS_PER_YEAR / 1000.0
+}
 
 /// Household meters: active power in all and per phase, and the meter's reading.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +46,25 @@ impl UseCase for Power {
 
     fn fields(&self) -> &'static [Field] {
         &FIELDS
+    }
+
+    fn notices(&self) -> Option<Notices> {
+        Some(Notices { key: "notice/postcode", member: "households" })
+    }
+
+    fn notice(&self, places: &Places, agent: &AgentId, sensor: &str) -> serde_json::Value {
+        let postcode = places.postcode(agent, sensor);
+        let state = places.state(&postcode);
+        json!({ "postcode": postcode, "state": state })
+    }
+
+    fn has_groups(&self) -> bool {
+        true
+    }
+
+    fn group(&self, places: &Places, agent: &AgentId, sensor: &str) -> Option<Name> {
+        let letters = places.state(&places.postcode(agent, sensor))?.to_ascii_lowercase();
+        Name::new(&format!("de-{letters}")).ok()
     }
 
     fn simulate(&self, sensor: &str, ts: Wall, rng: &mut Rng, into: &mut Readings) {

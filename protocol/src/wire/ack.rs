@@ -1,13 +1,13 @@
 //! `down/ack`: the ingester says which readings are in the store.
 
-use super::{Message, WireError, check_ranges};
+use super::{Message, Reply, WireError, check_ranges};
 use crate::delivery::ranges::Range;
 use crate::delivery::{RANGES_MAX, STREAMS_MAX};
 use crate::ids::{SEQ_MAX, Seq, StreamId};
 use serde::{Deserialize, Serialize};
 
 /// Sent after each write and each hello, and repeated to whom the ingester holds something for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ack {
     /// The number of the hello that this answers, if it answers one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -18,6 +18,9 @@ pub struct Ack {
     pub state: State,
     /// What is stored, per stream; at most [`STREAMS_MAX`].
     pub streams: Vec<StreamAck>,
+    /// The answer to the agent's newest question, if it has waited for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<Reply>,
 }
 
 /// How the ingester is.
@@ -46,6 +49,7 @@ pub struct StreamAck {
 
 impl Message for Ack {
     fn check(&self) -> Result<(), WireError> {
+        self.reply.as_ref().map_or(Ok(()), Message::check)?;
         if self.streams.len() > STREAMS_MAX {
             return Err(WireError::TooMany { what: "streams", count: self.streams.len(), most: STREAMS_MAX });
         }

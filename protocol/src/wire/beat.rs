@@ -37,6 +37,9 @@ pub struct Beat {
     /// It knows all that the log of its leader says, and could take over without loss.
     #[serde(default)]
     pub in_step: bool,
+    /// How much of its leader's log it keeps, if it follows one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeps: Option<LogPlace>,
 }
 
 /// An entry of a leader's log.

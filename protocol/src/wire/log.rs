@@ -20,6 +20,9 @@ pub struct Log {
     pub part: u32,
     /// How many it has.
     pub parts: u32,
+    /// An acknowledgement waits until somebody keeps this entry: who does says so at once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits: bool,
     /// For whom, if it is a page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<PageOf>,

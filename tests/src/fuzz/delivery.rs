@@ -3,6 +3,7 @@
 
 use super::input::Input;
 use fogline_protocol::clock::Stamps;
+use fogline_protocol::delivery::lanes::Order;
 use fogline_protocol::delivery::ranges::{Range, RangeSet};
 use fogline_protocol::delivery::receiver::{Accepted, Receiver};
 use fogline_protocol::delivery::sender::{OutgoingBatch, Sender};
@@ -57,7 +58,7 @@ impl World {
         };
         let set = RangeSet::new;
         Self {
-            sender: Sender::new(&state, seed),
+            sender: Sender::new(&state, seed, Order::FreshFirst),
             receiver: Receiver::new(None),
             now_us: 1,
             held: set(),
@@ -187,7 +188,8 @@ impl World {
         }
         let written = self.receiver.written();
         let streams = vec![StreamAck { stream: STREAM, through: written.through, ranges: written.ranges }];
-        let ack = Ack { hello: answers_hello.then_some(1), credit: self.credit, state: State::Ok, streams };
+        let ack =
+            Ack { hello: answers_hello.then_some(1), credit: self.credit, state: State::Ok, streams, reply: None };
         if self.acks.len() < UNDER_WAY_MAX {
             self.acks.push((ack, answers_hello));
         }

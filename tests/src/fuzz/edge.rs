@@ -6,6 +6,7 @@ use crate::hostile::id;
 use crate::sim::disk::SimDisk;
 use fogline_protocol::clock::BootId;
 use fogline_protocol::delivery::BATCH_MAX_BYTES;
+use fogline_protocol::delivery::lanes::Order;
 use fogline_protocol::failover::{FAILOVER_AFTER, FailoverConfig};
 use fogline_protocol::ids::{AgentId, StreamId};
 use fogline_protocol::node::{ClockConfig, EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, Machine, Publish};
@@ -51,7 +52,17 @@ impl Desk {
         let failover = FailoverConfig { brokers: 1, failover_after: FAILOVER_AFTER, prefer_primary_after: None };
         let agent_version = "1".to_owned();
         let clock = ClockConfig::new(BootId::from_bits(1));
-        let config = EdgeConfig { id: id.clone(), agent_version, limits, commit_every, failover, clock, seed: 1 };
+        let config = EdgeConfig {
+            id: id.clone(),
+            agent_version,
+            limits,
+            commit_every,
+            failover,
+            clock,
+            order: Order::FreshFirst,
+            questions: Vec::new(),
+            seed: 1,
+        };
         let node = EdgeNode::new(config, &state, now(1));
         let (hello, streams) = (None, Vec::new());
         Self { id, node, disk, fails: false, connected: false, connections: 0, now_us: 1, hello, streams, tickets: 0 }
@@ -108,7 +119,7 @@ impl Desk {
         let credit = input.below(65_536) << input.below(8);
         self.hear(
             Down::Ack,
-            Ack { hello, credit, state, streams: vec![StreamAck { stream, through, ranges }] }.encode(),
+            Ack { hello, credit, state, streams: vec![StreamAck { stream, through, ranges }], reply: None }.encode(),
         );
     }
 

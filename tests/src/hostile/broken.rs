@@ -112,7 +112,7 @@ impl Attacker {
         let levels = [
             "evil/up/foo",
             "evil/up/hello/x",
-            "evil/up/request",
+            "evil/up/question",
             "evil/up",
             "EVIL/up/readings",
             "peers/up/readings",

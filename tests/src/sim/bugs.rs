@@ -133,7 +133,7 @@ impl Saboteur {
                 self.lower_floor_of_batch(publish);
                 !self.plants(Bug::NoResend) || self.sends_first_time(agent, publish)
             }
-            Some(Up::Status | Up::Ack) | None => true,
+            Some(Up::Status | Up::Ack | Up::Request) | None => true,
         }
     }
 
@@ -146,7 +146,7 @@ impl Saboteur {
         let Ok(Topic::Up(id, Up::Readings)) = Topic::parse(&publish.topic) else { return None };
         let batch = Batch::decode(&publish.payload).ok()?;
         let stored = StreamAck { stream: batch.header.stream, through: 0, ranges: vec![batch.range()] };
-        let ack = Ack { hello: None, credit, state: State::Ok, streams: vec![stored] };
+        let ack = Ack { hello: None, credit, state: State::Ok, streams: vec![stored], reply: None };
         Some(Publish { topic: Topic::Down(id, Down::Ack).to_string(), payload: ack.encode(), retain: false })
     }
 

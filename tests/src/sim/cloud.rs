@@ -290,7 +290,7 @@ impl World {
                 let ranges = ack.streams.iter().map(|said| said.ranges.len() as u64).sum::<u64>();
                 self.coverage.add("ack: ranges", ranges);
             }
-            Ok(Topic::Down(id, Down::Limit)) => {
+            Ok(Topic::Down(id, Down::Limit | Down::Notice)) => {
                 let decision = Decision::decode(&publish.payload);
                 let decision = decision.map_err(|error| unreadable("limit", &error))?;
                 self.limits.sent(&id, &decision, self.store.state_of(site))?;

@@ -12,6 +12,7 @@ use super::world::World;
 use fogline_protocol::clock::{BootId, SET_FROM, TimeFlag};
 use fogline_protocol::delivery::PAYLOAD_BYTES;
 use fogline_protocol::delivery::STREAMS_MAX;
+use fogline_protocol::delivery::lanes::Order;
 use fogline_protocol::failover::{FAILOVER_AFTER, FailoverConfig};
 use fogline_protocol::ids::StreamId;
 use fogline_protocol::node::{
@@ -143,6 +144,8 @@ impl World {
             },
             clock: ClockConfig { boot, uptime, hold: self.options.clock_hold },
             seed: self.saboteur.entropy(index, edge.rng.next_u64()),
+            order: Order::FreshFirst,
+            questions: Vec::new(),
         };
         edge.node = Some(EdgeNode::new(config, &state, now));
         edge.life += 1;

@@ -131,6 +131,10 @@ impl Limits {
         }
         require(order > *before, || format!("BACK: {} got {order:?} after {before:?}", record.agent))?;
         *before = order;
+        if decision.key != "limit" {
+            coverage.count("notice decided");
+            return Ok(());
+        }
         coverage.count("limit decided");
         self.rests_on_what_was_on_time(&record.agent.region, decision)
     }

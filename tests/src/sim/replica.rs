@@ -31,6 +31,7 @@ impl State {
             averages: averages.collect(),
             decisions: self.decisions.values().map(DecisionRow::new).collect(),
             statuses: self.statuses.values().map(StatusRow::new).collect(),
+            ..Rows::default()
         };
         let count = rows.len();
         let mut index = 0;

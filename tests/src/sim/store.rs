@@ -133,7 +133,8 @@ impl SimStore {
             start: *start,
             aggregate: *aggregate,
         };
-        Recovered { term: state.term, decisions: newest.cloned().collect(), open_windows: open.map(fold).collect() }
+        let (decisions, open_windows) = (newest.cloned().collect(), open.map(fold).collect());
+        Recovered { term: state.term, decisions, open_windows, ..Recovered::default() }
     }
 
     /// A decision or a status that has not come to rest.
@@ -282,7 +283,7 @@ impl SimStore {
                     Scope::Agent(id) if *field == "speed_kmh" && *width_s == DECISION_WIDTH_S => {
                         Some(((ledger.agent(id), *start), values.n))
                     }
-                    Scope::Agent(_) | Scope::Region(_) => None,
+                    Scope::Agent(_) | Scope::Region(_) | Scope::Group(_) => None,
                 }
             });
         let averaged: BTreeMap<(usize, Wall), u64> = speeds.collect();

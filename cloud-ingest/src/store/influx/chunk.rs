@@ -122,7 +122,7 @@ fn encode(source: &Source<'_>, stream: &mut (usize, String), body: &mut Vec<u8>)
             if stream.0 != *index {
                 *stream = (*index, points.stream.to_string());
             }
-            lines::reading(body, &points.agent, &stream.1, point);
+            lines::reading(body, &points.agent, &stream.1, point, point.flags(points));
             Some(Some(Origin { points: *index, seq: point.seq }))
         }
         Source::Status(heard) => {

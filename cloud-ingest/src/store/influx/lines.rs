@@ -2,10 +2,10 @@
 //!
 //! | measurement | tags | fields | time |
 //! |---|---|---|---|
-//! | the reading's kind | region, agent, sensor | seq, stream, the reading's own | `ts_us * 1000 + clock` |
+//! | the reading's kind | region, agent, sensor | seq, stream, the reading's own; fogline_flags if it has marks | `ts_us * 1000 + clock` |
 //! | `fogline_agent` | region, agent | queued, queued_bytes, oldest_age_s, dropped, online (1 or 0) | when it was heard |
 //! | `fogline_limit` | region, agent | seq, fate, every number of the decision's body | when it was decided |
-//! | `fogline_average` | region, agent (none for the region's), kind, field | n, mean, min, max | start of the 5-second window |
+//! | `fogline_average` | region and agent, or region, or group; kind, field | n, mean, min, max | start of the 5-second window |
 //!
 //! Numbers of readings are always floats, so that a field never changes its type; counts are integers. An average or a limit
 //! that changes is written again at its own time and replaces itself.
@@ -18,17 +18,19 @@ use super::super::aggregates::Merged;
 use super::super::decisions::fate_name;
 use fogline_protocol::ids::AgentId;
 use fogline_protocol::reading::Value;
-use fogline_protocol::store::{AgentStatus, DecisionRecord, Point};
+use fogline_protocol::store::{AgentStatus, DecisionRecord, Flags, Point};
 use fogline_protocol::time::Wall;
 use fogline_protocol::window::{DECISION_WIDTH_S, Scope};
 use influxdb_line_protocol::LineProtocolBuilder;
 use std::borrow::Cow;
 
+/// What is to be known of a reading: `outlier`, `restamped`, `unset`, with commas between them. Only where there is something.
+const FLAGS_FIELD: &str = "fogline_flags";
 /// The register whose decisions are drawn.
 const LIMIT_KEY: &str = "limit";
 
 /// Appends a reading. `stream` is its stream as text.
-pub(super) fn reading(out: &mut Vec<u8>, agent: &AgentId, stream: &str, point: &Point<'_>) {
+pub(super) fn reading(out: &mut Vec<u8>, agent: &AgentId, stream: &str, point: &Point<'_>, flags: Flags) {
     let mut line = LineProtocolBuilder::new_with(out)
         .measurement(point.reading.kind())
         // In the order of their names, as InfluxDB sorts them.
@@ -43,6 +45,9 @@ pub(super) fn reading(out: &mut Vec<u8>, agent: &AgentId, stream: &str, point: &
             Value::Flag(flag) => line.field(name, flag),
             Value::Text(text) => line.field(name, one_line(text).as_ref()),
         };
+    }
+    if flags != Flags::default() {
+        line = line.field(FLAGS_FIELD, flags.words().collect::<Vec<_>>().join(",").as_str());
     }
     line.timestamp(point.time_ns).close_line();
 }
@@ -95,6 +100,7 @@ pub(super) fn average(out: &mut Vec<u8>, merged: &Merged<'_>) -> bool {
             line.tag("region", id.region.as_str())
         }
         Scope::Region(region) => line.tag("field", fold.field).tag("kind", fold.kind).tag("region", region.as_str()),
+        Scope::Group(group) => line.tag("field", fold.field).tag("group", group.as_str()).tag("kind", fold.kind),
     };
     line.field("n", integer(stored.n))
         .field("mean", mean)
@@ -158,7 +164,14 @@ mod tests {
             fresh: vec![Range::new(5, 5)],
             ..points(&agent("north", "r1"), 7, 5, 1)
         };
-        text(|out| reading(out, &batch.agent, &batch.stream.to_string(), &batch.iter().next().unwrap()))
+        let point = batch.iter().next().unwrap();
+        text(|out| reading(out, &batch.agent, &batch.stream.to_string(), &point, point.flags(&batch)))
+    }
+
+    #[test]
+    fn what_cannot_be_true_is_marked() {
+        let line = of_fields(&[("speed_kmh", Value::Number(900.0))]);
+        assert!(line.contains(r#"speed_kmh=900,fogline_flags="outlier" "#), "{line}");
     }
 
     #[test]

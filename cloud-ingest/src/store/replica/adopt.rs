@@ -3,8 +3,9 @@
 use super::super::commit::fault;
 use super::super::names::Names;
 use super::super::number::{now_us, to_sql};
-use super::super::{StateDb, agents, aggregates, decisions, progress};
+use super::super::{StateDb, agents, aggregates, decisions, latest, ledger, progress};
 use fogline_protocol::store::{Progress, ProgressRow, Rows, StoreFault, StreamProgress};
+use fogline_protocol::usecase::parking::PlateKey;
 use rusqlite::{Connection, TransactionBehavior};
 
 impl StateDb {
@@ -43,6 +44,13 @@ fn save(db: &Connection, names: &mut Names, rows: &Rows) -> rusqlite::Result<()>
     }
     for row in &rows.statuses {
         agents::save(db, names, &row.clone().status())?;
+    }
+    for row in &rows.latest {
+        latest::save(db, names, row)?;
+    }
+    ledger::save(db, names, &rows.stays, &rows.clarifications)?;
+    if let Some(key) = rows.plate_key.as_deref().and_then(PlateKey::parse) {
+        ledger::set_plate_key(db, key)?;
     }
     Ok(())
 }

@@ -4,7 +4,6 @@ use super::super::{aggregates, progress};
 use super::GAPS_NAMED_MAX;
 use fogline_protocol::ids::{AgentId, StreamId};
 use fogline_protocol::store::{AverageRow, Fold, ProgressRow, Rows};
-use fogline_protocol::window::Scope;
 use rusqlite::{Connection, OptionalExtension as _};
 
 /// The rows of these streams and windows. What is not kept is left out.
@@ -32,10 +31,7 @@ fn stream_row(db: &Connection, agent: &AgentId, stream: StreamId) -> rusqlite::R
 }
 
 fn average_row(db: &Connection, window: &Fold) -> rusqlite::Result<Option<AverageRow>> {
-    let (region, agent) = match &window.scope {
-        Scope::Region(region) => (region.as_str(), ""),
-        Scope::Agent(id) => (id.region.as_str(), id.agent.as_str()),
-    };
+    let (region, agent) = window.scope.names();
     let mut statement = db.prepare_cached(
         "SELECT g.n, g.sum, g.sum_squares, g.min, g.max FROM average v CROSS JOIN aggregate g ON g.average = v.id
          WHERE v.region = ?1 AND v.agent = ?2 AND v.kind = ?3 AND v.field = ?4 AND g.width_s = ?5 AND g.start_us = ?6",

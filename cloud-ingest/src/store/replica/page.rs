@@ -2,11 +2,13 @@
 //! a page costs the same wherever it begins. What changes behind a place is for the log of changes to say.
 
 use super::super::number::to_sql;
-use super::super::{agents, aggregates, decisions, progress};
+use super::super::{agents, aggregates, decisions, latest, ledger, progress};
 use super::GAPS_PER_ROW;
 use super::place::Place;
 use fogline_protocol::ids::{AgentId, StreamId};
-use fogline_protocol::store::{AverageRow, DecisionRow, Owner, Page, ProgressRow, Rows, StatusRow};
+use fogline_protocol::store::{
+    AverageRow, Clarification, DecisionRow, Latest, Owner, Page, ProgressRow, Rows, StatusRow, Stay,
+};
 use fogline_protocol::window::Aggregate;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -15,6 +17,9 @@ enum Entry {
     Progress(ProgressRow),
     Decisions(Vec<DecisionRow>),
     Status(StatusRow),
+    Latest(Latest),
+    Stay(Stay),
+    Clarification(Clarification),
     Average(AverageRow),
 }
 
@@ -39,6 +44,9 @@ impl Entry {
             Self::Progress(row) => serde_json::to_string(row),
             Self::Decisions(rows) => serde_json::to_string(rows),
             Self::Status(row) => serde_json::to_string(row),
+            Self::Latest(row) => serde_json::to_string(row),
+            Self::Stay(row) => serde_json::to_string(row),
+            Self::Clarification(row) => serde_json::to_string(row),
             Self::Average(row) => serde_json::to_string(row),
         };
         // And a comma. What cannot be said as JSON has no length either.
@@ -50,6 +58,9 @@ impl Entry {
             Self::Progress(row) => rows.progress.push(row),
             Self::Decisions(more) => rows.decisions.extend(more),
             Self::Status(row) => rows.statuses.push(row),
+            Self::Latest(row) => rows.latest.push(row),
+            Self::Stay(row) => rows.stays.push(row),
+            Self::Clarification(row) => rows.clarifications.push(row),
             Self::Average(row) => rows.averages.push(row),
         }
     }
@@ -64,6 +75,14 @@ fn entry_after(db: &Connection, mut place: Place) -> rusqlite::Result<Found> {
             Place::Progress { stream, gap } => progress_after(db, stream, gap)?,
             Place::Decisions { agent } => decisions_after(db, agent)?,
             Place::Statuses { agent } => status_after(db, agent)?,
+            Place::Latest { series } => {
+                latest::after(db, series)?.map(|(series, row)| (Place::Latest { series }, Entry::Latest(row)))
+            }
+            Place::Stays { stay } => {
+                ledger::stay_after(db, stay)?.map(|(stay, row)| (Place::Stays { stay }, Entry::Stay(row)))
+            }
+            Place::Clarifications { clarification } => ledger::clarification_after(db, clarification)?
+                .map(|(clarification, row)| (Place::Clarifications { clarification }, Entry::Clarification(row))),
             Place::Averages { average, width_s, start_us } => average_after(db, (average, width_s, start_us))?,
         };
         match (found, place.next_section()) {
@@ -127,11 +146,14 @@ fn average_after(db: &Connection, after: (i64, i64, i64)) -> rusqlite::Result<Fo
 
 fn average(row: &Row<'_>) -> rusqlite::Result<(Place, Entry)> {
     let place = Place::Averages { average: row.get(0)?, width_s: row.get(1)?, start_us: row.get(2)? };
-    let of_region = row.get_ref(4)?.as_str()?.is_empty();
+    let name = |column: usize| {
+        let empty = row.get_ref(column)?.as_str()?.is_empty();
+        if empty { Ok(None) } else { decisions::name(row, column).map(Some) }
+    };
     let Aggregate { n, sum, sum_squares, min, max } = aggregates::read(row, 7)?;
     let average = AverageRow {
-        region: decisions::name(row, 3)?,
-        agent: if of_region { None } else { Some(decisions::name(row, 4)?) },
+        region: name(3)?,
+        agent: name(4)?,
         kind: row.get(5)?,
         field: row.get(6)?,
         width_s: row.get(1)?,

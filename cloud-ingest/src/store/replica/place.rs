@@ -11,6 +11,12 @@ pub(super) enum Place {
     Decisions { agent: i64 },
     /// After the status of this agent.
     Statuses { agent: i64 },
+    /// After this sensor's newest reading.
+    Latest { series: i64 },
+    /// After this stay.
+    Stays { stay: i64 },
+    /// After this one.
+    Clarifications { clarification: i64 },
     /// After this aggregate.
     Averages { average: i64, width_s: i64, start_us: i64 },
 }
@@ -26,7 +32,10 @@ impl Place {
         match self {
             Self::Progress { .. } => Some(Self::Decisions { agent: 0 }),
             Self::Decisions { .. } => Some(Self::Statuses { agent: 0 }),
-            Self::Statuses { .. } => Some(Self::Averages { average: 0, width_s: 0, start_us: 0 }),
+            Self::Statuses { .. } => Some(Self::Latest { series: 0 }),
+            Self::Latest { .. } => Some(Self::Stays { stay: 0 }),
+            Self::Stays { .. } => Some(Self::Clarifications { clarification: 0 }),
+            Self::Clarifications { .. } => Some(Self::Averages { average: 0, width_s: 0, start_us: 0 }),
             Self::Averages { .. } => None,
         }
     }
@@ -39,6 +48,9 @@ impl Place {
             ("progress", &[stream, gap]) => Some(Self::Progress { stream, gap }),
             ("decisions", &[agent]) => Some(Self::Decisions { agent }),
             ("statuses", &[agent]) => Some(Self::Statuses { agent }),
+            ("latest", &[series]) => Some(Self::Latest { series }),
+            ("stays", &[stay]) => Some(Self::Stays { stay }),
+            ("clarifications", &[clarification]) => Some(Self::Clarifications { clarification }),
             ("averages", &[average, width_s, start_us]) => Some(Self::Averages { average, width_s, start_us }),
             _ => None,
         }
@@ -51,6 +63,9 @@ impl fmt::Display for Place {
             Self::Progress { stream, gap } => write!(f, "progress:{stream}/{gap}"),
             Self::Decisions { agent } => write!(f, "decisions:{agent}"),
             Self::Statuses { agent } => write!(f, "statuses:{agent}"),
+            Self::Latest { series } => write!(f, "latest:{series}"),
+            Self::Stays { stay } => write!(f, "stays:{stay}"),
+            Self::Clarifications { clarification } => write!(f, "clarifications:{clarification}"),
             Self::Averages { average, width_s, start_us } => write!(f, "averages:{average}/{width_s}/{start_us}"),
         }
     }
@@ -68,6 +83,9 @@ mod tests {
             Place::Progress { stream: 7, gap: 9 },
             Place::Decisions { agent: 3 },
             Place::Statuses { agent: 4 },
+            Place::Latest { series: 5 },
+            Place::Stays { stay: 6 },
+            Place::Clarifications { clarification: 7 },
             Place::Averages { average, width_s, start_us },
         ];
         for place in places {

@@ -7,8 +7,8 @@ use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::{AgentId, StreamId};
 use fogline_protocol::rng::Rng;
 use fogline_protocol::store::{
-    AgentStatus, AverageRow, Commit, DecisionRecord, DecisionRow, Fate, Fold, Progress, ProgressRow, Recovered, Rows,
-    StatusRow, StreamProgress,
+    AgentStatus, AverageRow, Bills, Clarification, Commit, DecisionRecord, DecisionRow, Departure, Fate, Fold, Latest,
+    Owner, Progress, ProgressRow, Recovered, Rows, StatusRow, Stay, StreamProgress, Unclear,
 };
 use fogline_protocol::time::Wall;
 use fogline_protocol::window::{Aggregate, STORED_WIDTHS_S, Scope};
@@ -26,11 +26,19 @@ struct Leader {
     id: u64,
     through: BTreeMap<(AgentId, StreamId), u64>,
     newest: BTreeMap<(AgentId, &'static str), DecisionRecord>,
+    inside: Vec<Stay>,
 }
 
 impl Leader {
     fn new(store: SqliteStore, seed: u64) -> Self {
-        Self { store, rng: Rng::new(seed), id: 0, through: BTreeMap::new(), newest: BTreeMap::new() }
+        Self {
+            store,
+            rng: Rng::new(seed),
+            id: 0,
+            through: BTreeMap::new(),
+            newest: BTreeMap::new(),
+            inside: Vec::new(),
+        }
     }
 
     fn agent(&mut self) -> AgentId {
@@ -56,6 +64,10 @@ impl Leader {
         if self.pick(2) == 0 {
             commit.statuses.push(self.status());
         }
+        for _ in 0..self.pick(3) {
+            commit.latest.push(self.latest());
+        }
+        self.park(&mut commit.bills);
         self.store.commit(&commit).unwrap();
         commit
     }
@@ -73,7 +85,11 @@ impl Leader {
     }
 
     fn fold(&mut self) -> Fold {
-        let scope = if self.pick(3) == 0 { Scope::Region(self.agent().region) } else { Scope::Agent(self.agent()) };
+        let scope = match self.pick(4) {
+            0 => Scope::Region(self.agent().region),
+            1 => Scope::Group(self.agent().agent),
+            _ => Scope::Agent(self.agent()),
+        };
         let (kind, field) = [("road", "speed_kmh"), ("power", "power_w")][self.pick(2)];
         let width_s = STORED_WIDTHS_S[self.pick(3)];
         let start = EPOCH_US + i64::try_from(self.rng.below(3)).unwrap() * i64::from(width_s) * 1_000_000;
@@ -118,6 +134,49 @@ impl Leader {
         AgentStatus { agent, status, heard: Wall::from_us(EPOCH_US + 1) }
     }
 
+    fn latest(&mut self) -> Latest {
+        self.id += 1;
+        Latest {
+            owner: (&self.agent()).into(),
+            kind: "parking".to_owned(),
+            sensor: ["east", "west"][self.pick(2)].to_owned(),
+            ts_us: i64::try_from(self.id).unwrap(),
+            clock: 1,
+            stream: StreamId::from_bits(9),
+            seq: self.id,
+            flags: 2,
+            fields: serde_json::from_str(r#"{"occupied":7.0}"#).unwrap(),
+        }
+    }
+
+    /// A car drives in, one that is in drives out, or something has to be clarified.
+    fn park(&mut self, bills: &mut Bills) {
+        self.id += 1;
+        let (owner, seq, stream) = (Owner::from(&self.agent()), self.id, StreamId::from_bits(9));
+        let (garage, plate, plate_hash) = ("east".to_owned(), format!("B-FG {seq}"), "ab".to_owned());
+        match self.pick(4) {
+            0 => {
+                let (entered_us, tariff_cents) = (5, 250);
+                let (left, unresolved) = (None, false);
+                let stay =
+                    Stay { owner, garage, stream, seq, plate, plate_hash, entered_us, tariff_cents, left, unresolved };
+                self.inside.push(stay.clone());
+                bills.stays.push(stay);
+            }
+            1 if !self.inside.is_empty() => {
+                let at = self.pick(self.inside.len() as u64);
+                let stay = self.inside.remove(at);
+                let left = Departure { stream, seq, left_us: 9, hours: 1, cents: 250 };
+                bills.stays.push(Stay { left: Some(left), ..stay });
+            }
+            2 => {
+                let (what, ts_us) = (Unclear::ExitWithoutEntry, 7);
+                bills.clarifications.push(Clarification { owner, garage, stream, seq, what, ts_us, plate, plate_hash });
+            }
+            _ => {}
+        }
+    }
+
     /// What a log says of a commit. Of the decisions of a register the last.
     fn named(&mut self, commit: &Commit) -> Rows {
         let streams = commit.progress.iter().map(|change| (change.agent.clone(), change.stream)).collect();
@@ -129,6 +188,9 @@ impl Leader {
             .collect();
         rows.decisions = newest.into_values().map(DecisionRow::new).collect();
         rows.statuses = commit.statuses.iter().map(StatusRow::new).collect();
+        rows.latest.clone_from(&commit.latest);
+        rows.stays.clone_from(&commit.bills.stays);
+        rows.clarifications.clone_from(&commit.bills.clarifications);
         rows
     }
 }
@@ -152,13 +214,17 @@ fn pages(state: &StateDb, bytes: usize) -> Vec<Page> {
 /// All rows as texts in an order of their own, and what is not in rows.
 fn known(store: &mut SqliteStore) -> Vec<String> {
     let mut known = Vec::new();
-    for Rows { term: _, progress, averages, decisions, statuses } in
+    for Rows { term: _, progress, averages, decisions, statuses, latest, stays, clarifications, plate_key } in
         pages(store.state(), 1 << 20).into_iter().map(|page| page.rows)
     {
         known.extend(progress.iter().map(|row| serde_json::to_string(row).unwrap()));
         known.extend(averages.iter().map(|row| serde_json::to_string(row).unwrap()));
         known.extend(decisions.iter().map(|row| serde_json::to_string(row).unwrap()));
         known.extend(statuses.iter().map(|row| serde_json::to_string(row).unwrap()));
+        known.extend(latest.iter().map(|row| serde_json::to_string(row).unwrap()));
+        known.extend(stays.iter().map(|row| serde_json::to_string(row).unwrap()));
+        known.extend(clarifications.iter().map(|row| serde_json::to_string(row).unwrap()));
+        known.extend(plate_key);
     }
     let mut statement =
         store.state().connection.prepare("SELECT a.name, s.bits, s.lost FROM stream s JOIN agent a ON a.id = s.agent");

@@ -1,5 +1,6 @@
 use super::*;
 use crate::clock::{BootId, Stamps, TimeFlag, UnsetClock};
+use crate::delivery::lanes::Order;
 use crate::queue::{QueueUsage, Segment};
 use crate::time::Wall;
 use crate::wire::StreamAck;
@@ -33,11 +34,11 @@ fn run(load: Load) -> Option<Run> {
 
 fn ack(through: Seq, ranges: &[(Seq, Seq)], credit: u64) -> Ack {
     let ranges = ranges.iter().map(|(a, b)| Range::new(*a, *b)).collect();
-    Ack { hello: None, credit, state: State::Ok, streams: vec![StreamAck { stream: S, through, ranges }] }
+    Ack { hello: None, credit, state: State::Ok, streams: vec![StreamAck { stream: S, through, ranges }], reply: None }
 }
 
 fn opened(rows: u64, credit: u64) -> Sender {
-    let mut sender = Sender::new(&queue(rows), 1);
+    let mut sender = Sender::new(&queue(rows), 1, Order::FreshFirst);
     sender.acknowledge(&ack(0, &[], credit), true, at(0));
     sender
 }
@@ -53,7 +54,7 @@ fn send_all(sender: &mut Sender, now: Monotonic) -> Vec<OutgoingBatch> {
 
 #[test]
 fn nothing_is_sent_before_the_hello_is_answered() {
-    let mut sender = Sender::new(&queue(5), 1);
+    let mut sender = Sender::new(&queue(5), 1, Order::FreshFirst);
     assert_eq!(sender.poll_load(at(0)), None);
     sender.acknowledge(&ack(0, &[], 1000), false, at(0));
     assert_eq!(sender.poll_load(at(0)), None);
@@ -258,7 +259,7 @@ fn readings_that_wait_for_the_clock_are_not_sent_before_it_is_settled() {
     let given = state.segments[0];
     state.segments[0].stamps = Stamps::Open(clock);
     state.segments.push(Segment { first: 11, clock: 1, ..given });
-    let mut sender = Sender::new(&state, 1);
+    let mut sender = Sender::new(&state, 1, Order::FreshFirst);
     sender.acknowledge(&ack(0, &[], 1 << 20), true, at(0));
     let send = |sender: &mut Sender| {
         let load = sender.poll_load(at(1))?;

@@ -1,9 +1,9 @@
 //! What an ingester knows of one agent.
 
 use crate::delivery::receiver::Receiver;
-use crate::ids::StreamId;
+use crate::ids::{Seq, StreamId};
 use crate::time::Monotonic;
-use crate::wire::{Batch, Hello};
+use crate::wire::{Batch, Hello, Reply};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A stream of an agent.
@@ -21,8 +21,14 @@ pub(super) struct Agent {
     pub(super) streams: BTreeMap<StreamId, Stream>,
     /// The newest hello, until every stream that it names is known.
     pub(super) greeting: Option<Hello>,
-    /// The streams that the newest hello named.
-    pub(super) named: Vec<StreamId>,
+    /// The streams that the newest hello named, oldest first, and the number that follows each one's newest.
+    pub(super) named: Vec<(StreamId, Seq)>,
+    /// It has said hello to this ingester.
+    pub(super) greeted: bool,
+    /// Its next acknowledgement names no stream, so that it says hello.
+    pub(super) stranger: bool,
+    /// The answer to its newest question.
+    pub(super) reply: Option<Reply>,
     /// Streams whose recall failed, to be asked again.
     pub(super) forgotten: BTreeSet<StreamId>,
     /// Recalls that the store has not answered yet.
@@ -51,6 +57,9 @@ impl Agent {
             streams: BTreeMap::new(),
             greeting: None,
             named: Vec::new(),
+            greeted: false,
+            stranger: false,
+            reply: None,
             forgotten: BTreeSet::new(),
             recalls: 0,
             met: false,
@@ -72,7 +81,8 @@ impl Agent {
     /// Forgets streams that the agent does not name any more. The store still knows where they stand.
     pub(super) fn forget_unnamed(&mut self) {
         let named = &self.named;
-        self.streams.retain(|stream, state| named.contains(stream) || state.has_readings());
+        let is_named = |stream: &StreamId| named.iter().any(|(name, _)| name == stream);
+        self.streams.retain(|stream, state| is_named(stream) || state.has_readings());
     }
 
     /// Forgets one stream of which everything is written.

@@ -3,10 +3,10 @@
 use super::agent::{Agent, Stream};
 use crate::delivery::receiver::Receiver;
 use crate::delivery::{CREDIT_MAX, STREAMS_MAX};
-use crate::ids::{AgentId, StreamId};
+use crate::ids::{AgentId, Seq, StreamId};
 use crate::store::Progress;
 use crate::time::Monotonic;
-use crate::wire::{Batch, Hello, Status, StreamAck};
+use crate::wire::{Batch, Hello, Reply, Status, StreamAck};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -22,9 +22,19 @@ const RECALLS_MAX: usize = 2 * STREAMS_MAX;
 /// The smallest credit of an agent: some twenty readings.
 const CREDIT_MIN: u64 = 4 * 1024;
 
-/// An acknowledgement to send: to whom, the hello it answers, whether something was turned away, and what is written; of
-/// more streams than a message has room for while an agent's old ones still hold something.
-pub(super) type DueAck = (AgentId, Option<u64>, bool, Vec<StreamAck>);
+/// An acknowledgement to send.
+#[derive(Debug)]
+pub(super) struct DueAck {
+    pub(super) id: AgentId,
+    /// The hello that it answers.
+    pub(super) hello: Option<u64>,
+    /// The answer to a question.
+    pub(super) reply: Option<Reply>,
+    /// Something was turned away.
+    pub(super) busy: bool,
+    /// What is written; of more streams than a message has room for while an agent's old ones still hold something.
+    pub(super) streams: Vec<StreamAck>,
+}
 
 /// All of them.
 #[derive(Debug)]
@@ -161,7 +171,8 @@ impl Agents {
             return None;
         }
         agent.recalls += unknown.len();
-        agent.named = named.collect();
+        agent.named = hello.streams.iter().map(|open| (open.stream, open.next)).collect();
+        agent.greeted = true;
         agent.forget_unnamed();
         for stream in &unknown {
             agent.streams.insert(*stream, Stream::Recalling(Vec::new()));
@@ -176,7 +187,7 @@ impl Agents {
     /// Answers the hello if every stream that it names is known. Gives the streams whose floor or gaps moved.
     pub(super) fn answer_hello(&mut self, id: &AgentId) -> Vec<StreamId> {
         let Some(agent) = self.list.get_mut(id) else { return Vec::new() };
-        let known = |stream: &StreamId| matches!(agent.streams.get(stream), Some(Stream::Known(_)));
+        let known = |(stream, _): &(StreamId, Seq)| matches!(agent.streams.get(stream), Some(Stream::Known(_)));
         if !agent.named.iter().all(known) {
             return Vec::new();
         }
@@ -258,6 +269,35 @@ impl Agents {
         self.owed.insert(id.clone());
     }
 
+    /// True when a batch that begins at `first` follows what was received of the agent without a hole, in this stream and in all
+    /// that it named before it. None when it has not said hello: nobody knows what comes before.
+    pub(super) fn follows(&self, id: &AgentId, stream: StreamId, first: Seq) -> Option<bool> {
+        let agent = self.list.get(id).filter(|agent| agent.greeted)?;
+        let through = |stream: &StreamId| match agent.streams.get(stream) {
+            Some(Stream::Known(receiver)) => receiver.received_through(),
+            Some(Stream::Recalling(_)) | None => 0,
+        };
+        let before = agent.named.iter().take_while(|(named, _)| *named != stream);
+        let all_before = before.into_iter().all(|(named, next)| through(named) + 1 >= *next);
+        Some(all_before && through(&stream) + 1 >= first)
+    }
+
+    /// It has not said what it has to send: it is owed a word in which none of its streams is named, and says hello then.
+    pub(super) fn ask_for_hello(&mut self, id: &AgentId) {
+        if let Some(agent) = self.list.get_mut(id) {
+            agent.stranger = true;
+        }
+        self.owed.insert(id.clone());
+    }
+
+    /// An answer is ready: it goes along with the next acknowledgement.
+    pub(super) fn owe_reply(&mut self, id: &AgentId, reply: Reply) {
+        if let Some(agent) = self.list.get_mut(id) {
+            agent.reply = Some(reply);
+            self.owed.insert(id.clone());
+        }
+    }
+
     /// Looks everybody over: who waits hears of it again, who is silent is forgotten. Gives the streams to be recalled
     /// again.
     pub(super) fn look_over(&mut self, now: Monotonic, repeat_after: Duration) -> Vec<(AgentId, StreamId)> {
@@ -302,8 +342,10 @@ impl Agents {
             Stream::Recalling(_) => None,
             Stream::Known(receiver) => Some((*stream, receiver.written())),
         });
+        let stranger = std::mem::take(&mut agent.stranger) && hello.is_none();
+        let written = written.filter(|_| !stranger);
         let acks =
             written.map(|(stream, Progress { through, ranges })| StreamAck { stream, through, ranges }).collect();
-        Some((id, hello, busy, acks))
+        Some(DueAck { id, hello, reply: agent.reply.take(), busy, streams: acks })
     }
 }

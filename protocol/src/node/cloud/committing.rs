@@ -3,7 +3,7 @@
 use super::agent::Stream;
 use super::agents::Agents;
 use crate::ids::{AgentId, StreamId};
-use crate::store::{Commit, Points, StreamProgress};
+use crate::store::{Bills, Commit, Points, StreamProgress};
 use crate::time::Monotonic;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -20,10 +20,20 @@ const RETRY_FIRST: Duration = Duration::from_millis(200);
 /// ...up to here.
 const RETRY_LONGEST: Duration = Duration::from_secs(5);
 
+/// A batch that waits for its commit.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) points: Points,
+    /// The bytes that are held for it.
+    pub(super) bytes: u64,
+    /// What it changes in the ledger.
+    pub(super) bills: Bills,
+}
+
 /// What waits for the next commit. Bounded by the ingester's memory.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    batches: VecDeque<(Points, u64)>,
+    batches: VecDeque<Waiting>,
     moved: BTreeSet<(AgentId, StreamId)>,
     /// Something is to be committed although no reading is.
     pub(super) hurry: bool,
@@ -32,8 +42,8 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn push(&mut self, points: Points, bytes: u64) {
-        self.batches.push_back((points, bytes));
+    pub(super) fn push(&mut self, waiting: Waiting) {
+        self.batches.push_back(waiting);
     }
 
     /// The floor or the gaps of a stream moved.
@@ -64,7 +74,7 @@ impl Pending {
         let mut held: BTreeMap<AgentId, u64> = BTreeMap::new();
         let mut readings = 0;
         let most = self.most.unwrap_or(COMMIT_READINGS_MAX);
-        while let Some((points, bytes)) = self.batches.pop_front() {
+        while let Some(Waiting { points, bytes, bills }) = self.batches.pop_front() {
             readings += points.count();
             if let Some(Stream::Known(receiver)) = agents.stream(&points.agent, points.stream) {
                 receiver.stage(&points.fresh);
@@ -72,6 +82,7 @@ impl Pending {
             *held.entry(points.agent.clone()).or_default() += bytes;
             touched.insert((points.agent.clone(), points.stream));
             commit.points.push(points);
+            commit.bills.append(bills);
             if readings >= most {
                 break;
             }

@@ -1,54 +1,79 @@
 //! New readings as values of windows.
 
 use crate::clock::TimeFlag;
-use crate::ids::AgentId;
+use crate::ids::{AgentId, Name};
 use crate::store::{Fold, Points};
 use crate::time::Wall;
-use crate::usecase::{Field, REGISTRY};
+use crate::usecase::power::Places;
+use crate::usecase::{Field, REGISTRY, UseCase};
 use crate::window::{Aggregate, DECISION_WIDTH_S, STORED_WIDTHS_S, Scope, window_start};
 use std::collections::BTreeMap;
 
-/// An agent's values of a field in the shortest window.
-type Shortest<'a> = BTreeMap<(&'a AgentId, &'static str, &'static str, Wall), Aggregate>;
+/// Of whom values are: an agent, or a group of sensors.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Of<'a> {
+    Agent(&'a AgentId),
+    Group(Name),
+}
+
+/// Values of a field in the shortest window.
+type Shortest<'a> = BTreeMap<(Of<'a>, &'static str, &'static str, Wall), Aggregate>;
 /// Values of a scope, kind and field in a window of some length.
 type Folds = BTreeMap<(Scope, &'static str, &'static str, u32, Wall), Aggregate>;
 
 /// Folds the averaged fields of new readings, and counts the values that cannot be true: they are left out.
-pub(super) fn fold(points: &[Points]) -> (Vec<Fold>, u64) {
+pub(super) fn fold(points: &[Points], places: &Places) -> (Vec<Fold>, u64) {
     let mut shortest = Shortest::new();
     let mut out_of_range = 0;
     for usecase in REGISTRY {
         for field in usecase.fields().iter().filter(|field| field.averaged) {
             // Nobody knows when these were taken.
             for batch in points.iter().filter(|batch| batch.time != Some(TimeFlag::Unset)) {
-                out_of_range += fold_batch(batch, usecase.kind(), field, &mut shortest);
+                out_of_range += fold_batch(batch, usecase, field, places, &mut shortest);
             }
         }
     }
     (widen(shortest), out_of_range)
 }
 
+/// What neighbours mostly share: the sensor, and the window.
+struct Run<'a> {
+    sensor: &'a str,
+    start: Wall,
+    values: Aggregate,
+}
+
 /// Neighbours mostly fall into the same window: it is looked up once for all of them.
-fn fold_batch<'a>(batch: &'a Points, kind: &'static str, field: &Field, into: &mut Shortest<'a>) -> u64 {
+fn fold_batch<'a>(
+    batch: &'a Points,
+    usecase: &'static dyn UseCase,
+    field: &Field,
+    places: &Places,
+    into: &mut Shortest<'a>,
+) -> u64 {
     let mut out_of_range = 0;
-    let mut current: Option<(Wall, Aggregate)> = None;
-    let mut put = |window: Option<(Wall, Aggregate)>| {
-        if let Some((start, values)) = window {
-            into.entry((&batch.agent, kind, field.name, start)).or_default().merge(&values);
+    let groups = usecase.has_groups();
+    let mut current: Option<Run<'_>> = None;
+    let mut put = |run: Option<Run<'_>>| {
+        let Some(run) = run else { return };
+        let group = || usecase.group(places, &batch.agent, run.sensor).map(Of::Group);
+        let group = groups.then(group).flatten();
+        for of in [Some(Of::Agent(&batch.agent)), group].into_iter().flatten() {
+            into.entry((of, usecase.kind(), field.name, run.start)).or_default().merge(&run.values);
         }
     };
-    for point in batch.iter().filter(|point| point.reading.kind() == kind) {
+    for point in batch.iter().filter(|point| point.reading.kind() == usecase.kind()) {
         let Some(value) = point.reading.number(field.name) else { continue };
         if !field.admits(value) {
             out_of_range += 1;
             continue;
         }
-        let start = window_start(point.reading.ts(), DECISION_WIDTH_S);
-        if current.is_none_or(|(of, _)| of != start) {
-            put(current.replace((start, Aggregate::default())));
+        let (sensor, start) = (point.reading.sensor(), window_start(point.reading.ts(), DECISION_WIDTH_S));
+        if current.as_ref().is_none_or(|run| run.start != start || (groups && run.sensor != sensor)) {
+            put(current.replace(Run { sensor, start, values: Aggregate::default() }));
         }
-        if let Some((_, values)) = &mut current {
-            values.add(value);
+        if let Some(run) = &mut current {
+            run.values.add(value);
         }
     }
     put(current);
@@ -58,8 +83,12 @@ fn fold_batch<'a>(batch: &'a Points, kind: &'static str, field: &Field, into: &m
 /// Every stored window is a multiple of the shortest one.
 fn widen(shortest: Shortest<'_>) -> Vec<Fold> {
     let mut folds = Folds::new();
-    for ((agent, kind, field, start), values) in shortest {
-        for scope in [Scope::Agent(agent.clone()), Scope::Region(agent.region.clone())] {
+    for ((of, kind, field, start), values) in shortest {
+        let scopes = match of {
+            Of::Agent(agent) => vec![Scope::Agent(agent.clone()), Scope::Region(agent.region.clone())],
+            Of::Group(group) => vec![Scope::Group(group)],
+        };
+        for scope in scopes {
             for width_s in STORED_WIDTHS_S {
                 let key = (scope.clone(), kind, field, width_s, window_start(start, width_s));
                 folds.entry(key).or_default().merge(&values);
@@ -91,8 +120,8 @@ mod tests {
         let stream = StreamId::from_bits(1);
         let points = Points { agent, stream, clock: 0, time: None, first: 1, readings: Arc::new(readings), fresh };
         let unset = Points { time: Some(TimeFlag::Unset), ..points.clone() };
-        assert!(fold(&[unset]).0.is_empty(), "nobody knows when they were taken");
-        let (folds, out_of_range) = fold(&[points]);
+        assert!(fold(&[unset], &Places::default()).0.is_empty(), "nobody knows when they were taken");
+        let (folds, out_of_range) = fold(&[points], &Places::default());
         assert_eq!(out_of_range, 1);
         let of = |width_s: u32, start: i64| {
             let found = folds.iter().filter(move |f| f.width_s == width_s && f.start.us() == start * 1_000_000);

@@ -4,7 +4,9 @@ use crate::ids::Name;
 use crate::node::Publish;
 use crate::store::{StoreAnswer, StoreCommand};
 use crate::usecase::LimitRule;
+use crate::usecase::power::Places;
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an ingester is told at its start.
@@ -23,6 +25,8 @@ pub struct CloudConfig {
     pub grace: Duration,
     /// How limits follow from averages.
     pub limit_rule: LimitRule,
+    /// Where households are.
+    pub places: Arc<Places>,
 }
 
 impl CloudConfig {
@@ -36,6 +40,7 @@ impl CloudConfig {
             credit_bytes: 6 << 20,
             grace: Duration::from_secs(1),
             limit_rule: LimitRule::default(),
+            places: Arc::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What an ingester says to agents.
 
+use super::agents::DueAck;
 use super::{CloudEffect, CloudNode};
 use crate::delivery::STREAMS_MAX;
 use crate::ids::AgentId;
@@ -12,7 +13,8 @@ impl CloudNode {
     /// At once while no write is in flight; otherwise the acknowledgement of that write says it all.
     pub(super) fn send_acks(&mut self, now: Monotonic) {
         let idle = self.committing.is_none();
-        for (id, hello, busy, streams) in self.agents.take_due_acks(idle, now) {
+        for DueAck { id, hello, mut reply, busy, mut streams } in self.agents.take_due_acks(idle, now) {
+            self.withheld.hold_back(&id, &mut streams);
             let state = match (&self.store_down, busy) {
                 (Some(_), _) => State::StoreDown,
                 (None, true) => State::Busy,
@@ -23,7 +25,8 @@ impl CloudNode {
                 if streams.is_empty() { vec![streams.as_slice()] } else { streams.chunks(STREAMS_MAX).collect() };
             for streams in messages {
                 self.counters.acks += 1;
-                self.publish(&id, Down::Ack, Ack { hello, credit, state, streams: streams.to_vec() }.encode());
+                let ack = Ack { hello, credit, state, streams: streams.to_vec(), reply: reply.take() };
+                self.publish(&id, Down::Ack, ack.encode());
             }
         }
     }
@@ -41,7 +44,7 @@ impl CloudNode {
     }
 
     /// Through the broker at which the agent was heard last; one that was not heard yet may be at any.
-    fn publish(&mut self, id: &AgentId, channel: Down, payload: Vec<u8>) {
+    pub(super) fn publish(&mut self, id: &AgentId, channel: Down, payload: Vec<u8>) {
         let heard_at = self.agents.broker_of(id).filter(|broker| self.connected.contains(broker));
         let publish = Publish { topic: Topic::Down(id.clone(), channel).to_string(), payload, retain: false };
         for broker in self.connected.iter().copied().filter(|broker| heard_at.is_none_or(|at| at == *broker)) {

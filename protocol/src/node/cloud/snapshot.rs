@@ -82,6 +82,10 @@ pub struct CloudSnapshot {
     pub held_bytes: u64,
     /// Decisions that are not answered yet.
     pub outstanding: usize,
+    /// Streams of which an acknowledgement waits until a bill is kept elsewhere too.
+    pub withheld: usize,
+    /// Cars in garages.
+    pub inside: usize,
     /// Why the store does not do what it is asked for.
     pub store_down: Option<StoreFault>,
     /// What was counted.
@@ -101,6 +105,8 @@ impl CloudNode {
             credit: self.agents.credit(),
             held_bytes: self.agents.held_bytes(),
             outstanding: self.issued.outstanding(),
+            withheld: self.withheld.len(),
+            inside: self.ledger.inside(),
             store_down: self.store_down.clone(),
             counters: self.counters.clone(),
         }

@@ -1,6 +1,8 @@
 //! What an edge node is told at its start, what it hears, and what it asks for.
 
+use super::asking::Question;
 use crate::clock::{BootId, HOLD};
+use crate::delivery::lanes::Order;
 use crate::failover::{FailoverConfig, Move};
 use crate::ids::{AgentId, Seq};
 use crate::node::Publish;
@@ -26,6 +28,10 @@ pub struct EdgeConfig {
     pub failover: FailoverConfig,
     /// Its clock.
     pub clock: ClockConfig,
+    /// Whether newer readings may overtake a backlog.
+    pub order: Order,
+    /// What it asks its ingester.
+    pub questions: Vec<Question>,
     /// From the system's entropy: stream ids and jitter come from it.
     pub seed: u64,
 }

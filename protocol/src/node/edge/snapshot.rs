@@ -1,6 +1,6 @@
 //! What an agent can tell of itself.
 
-use super::EdgeNode;
+use super::{Answer, EdgeNode};
 use crate::delivery::ranges::Range;
 use crate::ids::Seq;
 use crate::queue::{QueueFault, QueueUsage};
@@ -37,6 +37,8 @@ pub struct EdgeSnapshot {
     pub credit: u64,
     /// Numbers above it are the fresh lane, while there is a backlog.
     pub mark: Option<Seq>,
+    /// The newest answers to its questions.
+    pub answers: Vec<Answer>,
     /// The decisions in force.
     pub in_force: Vec<Decision>,
     /// Readings whose time was moved by a microsecond, since the start.
@@ -74,6 +76,7 @@ impl EdgeNode {
             streams: self.sender.open_streams().len(),
             credit,
             mark: self.sender.mark(),
+            answers: self.asking.answers().cloned().collect(),
             in_force: self.in_force.iter().cloned().collect(),
             moved_times: self.batching.moved_times(),
             clock_set: self.clock.is_set(),

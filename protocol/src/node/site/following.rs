@@ -40,6 +40,14 @@ enum Stage {
     InStep,
 }
 
+/// What a state has with certain rows.
+#[derive(Debug, Clone, Copy)]
+struct Reached {
+    place: LogPlace,
+    /// They are the last page.
+    last_page: bool,
+}
+
 /// A follower.
 #[derive(Debug, Default)]
 pub(super) struct Following {
@@ -49,9 +57,16 @@ pub(super) struct Following {
     expected: Option<u64>,
     /// The parts of the expected entry that are here.
     parts: (u32, Rows),
-    /// To be given to the state.
-    rows: VecDeque<Rows>,
-    adopting: usize,
+    /// To be given to the state, each with the place that it brings it to.
+    rows: VecDeque<(Reached, Rows)>,
+    /// What the state was given and has not answered.
+    adopting: VecDeque<Reached>,
+    /// How much of the leader's log the state has.
+    keeps: Option<LogPlace>,
+    /// It has the last page too: nothing before that place is missing.
+    whole: bool,
+    /// The leader waits to hear of it.
+    waited_for: bool,
 }
 
 impl Following {
@@ -62,7 +77,7 @@ impl Following {
 
     /// This one leads itself now.
     pub(super) fn ends(&mut self) {
-        *self = Self { adopting: self.adopting, ..Self::default() };
+        *self = Self { adopting: std::mem::take(&mut self.adopting), ..Self::default() };
     }
 
     pub(super) fn heard_leader(&mut self, broker: usize, from: &Name, beat: &Beat, keeping: Keeping, now: Monotonic) {
@@ -85,6 +100,7 @@ impl Following {
 
     /// Everything anew, from `at` on.
     fn begin(&mut self, at: Monotonic) {
+        (self.keeps, self.whole) = (None, false);
         self.stage = Stage::Fetching { after: None, ask: at };
         self.expected = None;
         self.parts = (0, Rows::default());
@@ -107,7 +123,9 @@ impl Following {
             return;
         }
         self.expected.get_or_insert(message.place.number + 1);
-        self.rows.push_back(message.rows);
+        let reached = Reached { place: message.place, last_page: page.next.is_none() };
+        self.rows.push_back((reached, message.rows));
+        self.waited_for |= message.waits;
         self.stage = match page.next {
             Some(next) => Stage::Fetching { after: Some(next), ask: now },
             None => Stage::InStep,
@@ -120,23 +138,37 @@ impl Following {
         if message.place.number < expected || (message.place.number == expected && message.part < next_part) {
             return;
         }
-        if message.place.number > expected || message.part > next_part || self.rows.len() + self.adopting > ADOPTING_MAX
+        if message.place.number > expected
+            || message.part > next_part
+            || self.rows.len() + self.adopting.len() > ADOPTING_MAX
         {
             return self.begin(now);
         }
-        extend(&mut self.parts.1, message.rows);
+        self.parts.1.extend(message.rows);
         self.parts.0 += 1;
         if self.parts.0 >= message.parts {
-            self.rows.push_back(std::mem::take(&mut self.parts).1);
+            let reached = Reached { place: message.place, last_page: false };
+            self.rows.push_back((reached, std::mem::take(&mut self.parts).1));
+            self.waited_for |= message.waits;
             self.expected = Some(expected + 1);
         }
     }
 
-    pub(super) fn adopted(&mut self, result: &Result<(), StoreFault>, now: Monotonic) {
-        self.adopting = self.adopting.saturating_sub(1);
+    /// The state has answered. True when the leader waits to hear of it.
+    pub(super) fn adopted(&mut self, result: &Result<(), StoreFault>, now: Monotonic) -> bool {
+        let Some(reached) = self.adopting.pop_front() else { return false };
         if result.is_err() && self.leader.is_some() {
             self.begin(now + ASK_EVERY);
+            return false;
         }
+        self.keeps = Some(reached.place);
+        self.whole |= reached.last_page;
+        std::mem::take(&mut self.waited_for)
+    }
+
+    /// How much of the leader's log is kept here; none while rows before it are missing.
+    pub(super) fn keeps(&self) -> Option<LogPlace> {
+        self.keeps.filter(|_| self.whole)
     }
 
     /// The page to ask for now: of which lead, after which place, through which broker.
@@ -144,7 +176,7 @@ impl Following {
         let leader = self.leader.as_ref()?;
         let lead = leader.log?.lead;
         let Stage::Fetching { after, ask } = &mut self.stage else { return None };
-        if *ask > now || self.rows.len() + self.adopting > ADOPTING_MAX {
+        if *ask > now || self.rows.len() + self.adopting.len() > ADOPTING_MAX {
             return None;
         }
         *ask = now + ASK_EVERY;
@@ -153,7 +185,9 @@ impl Following {
 
     pub(super) fn poll_timeout(&self) -> Option<Monotonic> {
         match &self.stage {
-            Stage::Fetching { ask, .. } if self.leader.is_some() && self.rows.len() + self.adopting <= ADOPTING_MAX => {
+            Stage::Fetching { ask, .. }
+                if self.leader.is_some() && self.rows.len() + self.adopting.len() <= ADOPTING_MAX =>
+            {
                 Some(*ask)
             }
             Stage::Fetching { .. } | Stage::InStep => None,
@@ -161,20 +195,12 @@ impl Following {
     }
 }
 
-fn extend(rows: &mut Rows, more: Rows) {
-    rows.term = rows.term.max(more.term);
-    rows.progress.extend(more.progress);
-    rows.averages.extend(more.averages);
-    rows.decisions.extend(more.decisions);
-    rows.statuses.extend(more.statuses);
-}
-
 impl SiteNode {
     /// Gives the state what has come.
     pub(super) fn adopt_rows(&mut self) {
-        while let Some(rows) = self.following.rows.pop_front() {
+        while let Some((reached, rows)) = self.following.rows.pop_front() {
             // Also where there is none: they say the leader's term.
-            self.following.adopting += 1;
+            self.following.adopting.push_back(reached);
             self.effects.push_back(SiteEffect::Store(StoreCommand::Adopt(Arc::new(rows))));
         }
     }

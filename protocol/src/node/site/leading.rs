@@ -36,6 +36,8 @@ impl Lead {
         if let Some(log) = &mut self.log {
             log.heard(broker, from, beat.in_step, now);
         }
+        self.follower_keeps(beat);
+        self.mind_standby(now);
     }
 
     pub(super) fn followers_in_step(&self, now: Monotonic) -> usize {

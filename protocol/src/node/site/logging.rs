@@ -3,16 +3,18 @@
 //! Entries are rows as they are, not changes: what is said twice does no harm, and several changes of a row are one. Names
 //! are gathered for a moment, then all their rows are read at once, so that progress and averages of an entry fit each other.
 
+use super::leading::Lead;
 use super::peers::Route;
 use super::{SiteEffect, SiteNode};
 use crate::ids::{AgentId, Name, StreamId};
 use crate::store::{
-    AgentStatus, Commit, DecisionRecord, DecisionRow, Export, Fold, Page, Rows, StatusRow, StoreCommand, StoreFault,
+    AgentStatus, Bills, Commit, DecisionRecord, DecisionRow, Export, Fold, Latest, Owner, Page, Rows, StatusRow,
+    StoreCommand, StoreFault,
 };
 use crate::time::{Monotonic, Wall};
 use crate::topic::Peer;
 use crate::window::Scope;
-use crate::wire::{Ask, Log, LogPlace, Message, PageOf};
+use crate::wire::{Ask, Beat, Log, LogPlace, Message, PageOf};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -24,6 +26,8 @@ const NAMES_MAX: usize = 50_000;
 const PART_BYTES: usize = 40 * 1024;
 /// A follower that was not heard for this long is none.
 const FOLLOWS_FOR: Duration = Duration::from_secs(3);
+/// The most commits with bills that wait apart for a follower: the oldest is then waited for with the next.
+const BILLED_MAX: usize = 1024;
 /// Questions for pages that wait: one of each follower.
 const ASKS_MAX: usize = 16;
 
@@ -62,6 +66,10 @@ pub(super) struct LogWriter {
     windows: BTreeMap<WindowKey, Fold>,
     decisions: BTreeMap<(AgentId, String), DecisionRecord>,
     statuses: BTreeMap<AgentId, AgentStatus>,
+    latest: BTreeMap<(Owner, String, String), Latest>,
+    bills: Bills,
+    /// Commits with bills, each with the entry that says them, until a follower keeps that.
+    billed: VecDeque<(u64, u64)>,
     /// Since when something waits.
     due: Option<Monotonic>,
     reading: Option<Reading>,
@@ -70,13 +78,16 @@ pub(super) struct LogWriter {
 }
 
 impl LogWriter {
-    pub(super) const fn new(lead: u64) -> Self {
+    pub(super) fn new(lead: u64) -> Self {
         Self {
             place: LogPlace { lead, number: 0 },
             streams: BTreeSet::new(),
             windows: BTreeMap::new(),
             decisions: BTreeMap::new(),
             statuses: BTreeMap::new(),
+            latest: BTreeMap::new(),
+            bills: Bills::default(),
+            billed: VecDeque::new(),
             due: None,
             reading: None,
             asks: VecDeque::new(),
@@ -114,7 +125,13 @@ impl LogWriter {
     }
 
     fn names(&self) -> usize {
-        self.streams.len() + self.windows.len() + self.decisions.len() + self.statuses.len()
+        self.streams.len()
+            + self.windows.len()
+            + self.decisions.len()
+            + self.statuses.len()
+            + self.latest.len()
+            + self.bills.stays.len()
+            + self.bills.clarifications.len()
     }
 
     /// Notes what a commit has changed.
@@ -130,6 +147,18 @@ impl LogWriter {
         }
         for status in &commit.statuses {
             self.statuses.insert(status.agent.clone(), status.clone());
+        }
+        for row in &commit.latest {
+            self.latest.insert((row.owner.clone(), row.kind.clone(), row.sensor.clone()), row.clone());
+        }
+        if !commit.bills.is_empty() {
+            self.bills.append(commit.bills.clone());
+            // Rows that are being read may be older than this commit: then the entry after them says it.
+            let entry = self.place.number + if self.reads_entry() { 2 } else { 1 };
+            self.billed.push_back((commit.id, entry));
+            if self.billed.len() > BILLED_MAX {
+                self.billed.pop_front();
+            }
         }
         if self.names() > NAMES_MAX {
             self.skip();
@@ -152,7 +181,22 @@ impl LogWriter {
         self.windows.clear();
         self.decisions.clear();
         self.statuses.clear();
+        self.latest.clear();
+        self.bills = Bills::default();
         self.due = None;
+    }
+
+    const fn reads_entry(&self) -> bool {
+        matches!(self.reading, Some(Reading::Entry))
+    }
+
+    /// The newest commit all of whose bills are kept by a follower that keeps this much.
+    fn kept(&mut self, keeps: LogPlace) -> Option<u64> {
+        if keeps.lead != self.place.lead {
+            return None;
+        }
+        let kept = self.billed.iter().take_while(|(_, entry)| *entry <= keeps.number).count();
+        self.billed.drain(..kept).next_back().map(|(commit, _)| commit)
     }
 
     /// What to read next.
@@ -185,7 +229,8 @@ impl LogWriter {
             (Some(Reading::Entry), Ok(page)) => self.entry(page.rows),
             (Some(Reading::Page { to, broker, after }), Ok(page)) => {
                 let of = PageOf { to, after, next: page.next };
-                vec![(broker, Log { place: self.place, part: 0, parts: 1, page: Some(of), rows: page.rows })]
+                let waits = !self.billed.is_empty();
+                vec![(broker, Log { place: self.place, part: 0, parts: 1, waits, page: Some(of), rows: page.rows })]
             }
             // They will ask again.
             (Some(Reading::Page { .. }) | None, Err(_)) | (None, Ok(_)) => Vec::new(),
@@ -200,6 +245,10 @@ impl LogWriter {
         // Read after the commits that changed them: as new as the rows.
         rows.decisions = std::mem::take(&mut self.decisions).values().map(DecisionRow::new).collect();
         rows.statuses = std::mem::take(&mut self.statuses).values().map(StatusRow::new).collect();
+        rows.latest = std::mem::take(&mut self.latest).into_values().collect();
+        let bills = std::mem::take(&mut self.bills);
+        let waits = !bills.is_empty();
+        (rows.stays, rows.clarifications) = (bills.stays, bills.clarifications);
         self.place.number += 1;
         let brokers: BTreeSet<usize> = self.followers.values().map(|follower| follower.route.broker).collect();
         let pieces = pieces(rows);
@@ -207,7 +256,7 @@ impl LogWriter {
         let mut messages = Vec::new();
         for broker in brokers {
             for (rows, part) in pieces.iter().zip(0..) {
-                messages.push((broker, Log { place, part, parts, page: None, rows: rows.clone() }));
+                messages.push((broker, Log { place, part, parts, waits, page: None, rows: rows.clone() }));
             }
         }
         messages
@@ -216,12 +265,15 @@ impl LogWriter {
 
 /// Rows in pieces that fit a message.
 fn pieces(rows: Rows) -> Vec<Rows> {
-    let Rows { term, progress, averages, decisions, statuses } = rows;
-    let mut pieces = Pieces { term, done: Vec::new(), piece: Rows { term, ..Rows::default() }, bytes: 0 };
+    let Rows { term, progress, averages, decisions, statuses, latest, stays, clarifications, plate_key } = rows;
+    let mut pieces = Pieces { term, done: Vec::new(), piece: Rows { term, plate_key, ..Rows::default() }, bytes: 0 };
     progress.into_iter().for_each(|row| pieces.room_for(&row).progress.push(row));
     averages.into_iter().for_each(|row| pieces.room_for(&row).averages.push(row));
     decisions.into_iter().for_each(|row| pieces.room_for(&row).decisions.push(row));
     statuses.into_iter().for_each(|row| pieces.room_for(&row).statuses.push(row));
+    latest.into_iter().for_each(|row| pieces.room_for(&row).latest.push(row));
+    stays.into_iter().for_each(|row| pieces.room_for(&row).stays.push(row));
+    clarifications.into_iter().for_each(|row| pieces.room_for(&row).clarifications.push(row));
     pieces.done.push(pieces.piece);
     pieces.done
 }
@@ -244,6 +296,26 @@ impl Pieces {
         }
         self.bytes += bytes;
         &mut self.piece
+    }
+}
+
+impl Lead {
+    /// A follower said how much it keeps.
+    pub(super) fn follower_keeps(&mut self, beat: &Beat) {
+        let keeps = beat.keeps.filter(|_| beat.in_step);
+        let kept = self.log.as_mut().zip(keeps).and_then(|(log, keeps)| log.kept(keeps));
+        if let Some(commit) = kept {
+            self.node.kept_elsewhere(commit);
+        }
+    }
+
+    /// Bills wait for followers only while there is one that keeps a ledger of its own.
+    pub(super) fn mind_standby(&mut self, now: Monotonic) {
+        let standby = self.followers_in_step(now) > 0;
+        self.node.stands_by(standby);
+        if !standby && let Some(log) = &mut self.log {
+            log.billed.clear();
+        }
     }
 }
 

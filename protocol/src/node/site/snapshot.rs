@@ -1,6 +1,6 @@
 //! What an ingester can tell of its place among others.
 
-use super::SiteNode;
+use super::{Keeping, SiteNode};
 use crate::ids::{Name, Term};
 use crate::node::CloudSnapshot;
 use crate::time::Monotonic;
@@ -24,6 +24,8 @@ pub struct SiteSnapshot {
     pub in_step: bool,
     /// Others that could.
     pub followers_in_step: usize,
+    /// Whether another one keeps the ledger of the garages too, so that bills outlive this one; none while it does not lead.
+    pub standby: Option<bool>,
     /// How often it took the lead since its start.
     pub leads: u64,
     /// What it does as a leader; while it stands by only what was counted before.
@@ -42,6 +44,11 @@ impl SiteNode {
             peers: self.election.living(now).cloned().collect(),
             in_step: self.following.in_step(now),
             followers_in_step: self.lead.as_ref().map_or(0, |lead| lead.followers_in_step(now)),
+            standby: self.lead.as_ref().map(|lead| match self.config.keeping {
+                Keeping::Apart => lead.followers_in_step(now) > 0,
+                // They keep it in one place: who lives can go on with it.
+                Keeping::Together => self.election.living(now).next().is_some(),
+            }),
             leads: self.leads,
             cloud: self.cloud_snapshot(),
         }
@@ -60,6 +67,8 @@ impl SiteNode {
             credit: 0,
             held_bytes: 0,
             outstanding: 0,
+            withheld: 0,
+            inside: 0,
             store_down: None,
             counters: self.counters.clone(),
         }
