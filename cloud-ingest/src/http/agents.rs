@@ -1,40 +1,62 @@
 //! `GET /api/v1/agents`: who there is, what is written of them, and what was decided for them.
 
-use super::{ApiError, Served};
-use crate::store::query::{AgentRow, PAGE_MAX, Page};
+use super::Served;
+use super::error::{ApiError, Refusals};
+use super::parameters::{Parameters, checked_limit};
+use crate::store::query::{AgentRow, Page};
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// How many agents one answer has when nothing is said.
-const LIMIT_DEFAULT: u32 = 100;
+pub(super) fn routes() -> OpenApiRouter<Arc<Served>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(one))
+}
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Params {
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    /// How many at most.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
+    /// How many to skip.
     offset: Option<u32>,
 }
 
 /// A page of agents, by region and name.
-#[derive(Debug, Serialize)]
-pub(super) struct Answer {
+#[derive(Debug, Serialize, ToSchema)]
+struct Agents {
     agents: Vec<AgentRow>,
     limit: u32,
     offset: u32,
 }
 
-pub(super) async fn page(
+/// Agents by region and name
+#[utoipa::path(get, path = "/api/v1/agents", operation_id = "agents", tag = "agents", params(Asked), responses(
+    (status = 200, body = Agents), Refusals,
+))]
+async fn list(
     State(served): State<Arc<Served>>,
-    Query(params): Query<Params>,
-) -> Result<Json<Answer>, ApiError> {
-    let limit = params.limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(ApiError::BadRequest(format!(
-            "limit is {limit}: give 1 to {PAGE_MAX}, and offset for the next page"
-        )));
-    }
-    let page = Page { limit, offset: params.offset.unwrap_or(0) };
+    Parameters(asked): Parameters<Asked>,
+) -> Result<Json<Agents>, ApiError> {
+    let page = Page { limit: checked_limit(asked.limit)?, offset: asked.offset.unwrap_or(0) };
     let agents = served.read(move |reader| reader.agents(page)).await?;
-    Ok(Json(Answer { agents, limit, offset: page.offset }))
+    Ok(Json(Agents { agents, limit: page.limit, offset: page.offset }))
+}
+
+/// One agent
+#[utoipa::path(get, path = "/api/v1/agents/{region}/{agent}", operation_id = "agent", tag = "agents",
+    params(("region" = String, Path, description = "Its region"), ("agent" = String, Path, description = "Its name")),
+    responses((status = 200, body = AgentRow), Refusals))]
+async fn one(
+    State(served): State<Arc<Served>>,
+    Path((region, agent)): Path<(String, String)>,
+) -> Result<Json<AgentRow>, ApiError> {
+    let unknown =
+        ApiError::NotFound(format!("no agent {region}/{agent} was ever heard of: /api/v1/agents has those that were"));
+    served.read(move |reader| reader.agent(&region, &agent)).await?.map(Json).ok_or(unknown)
 }

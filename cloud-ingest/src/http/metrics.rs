@@ -10,8 +10,18 @@ use fogline_runtime::link::LinkMetrics;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) async fn page(State(served): State<Arc<Served>>) -> impl IntoResponse {
+pub(super) fn routes() -> OpenApiRouter<Arc<Served>> {
+    OpenApiRouter::new().routes(routes!(page))
+}
+
+/// Counters and gauges, in the text format of Prometheus
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "operation", responses(
+    (status = 200, description = "The metrics", content_type = "text/plain", body = String),
+))]
+async fn page(State(served): State<Arc<Served>>) -> impl IntoResponse {
     let snapshot = served.snapshots.borrow().clone();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], render(&snapshot, (served.link)(), &served.brokers))
 }

@@ -1,10 +1,14 @@
 //! An answer that says what is wrong.
 
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-/// A refusal or a failure: JSON with `status` (number), `title` (the status in words) and `detail` (what is wrong and what
-/// to do, for a person).
+/// The media type of [`Problem`].
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// A refusal or a failure, as RFC 9457 has it: JSON with `type` ("about:blank": the status says what kind it is), `title` (the
+/// status in words), `status` (number) and `detail` (what is wrong and what to do, for a person).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct Problem {
@@ -30,9 +34,10 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let title = self.status.canonical_reason();
-        let body = serde_json::json!({ "status": self.status.as_u16(), "title": title, "detail": self.detail });
-        let mut answer = (self.status, axum::Json(body)).into_response();
+        let (status, title) = (self.status.as_u16(), self.status.canonical_reason());
+        let body =
+            serde_json::json!({ "type": "about:blank", "title": title, "status": status, "detail": self.detail });
+        let mut answer = (self.status, [(CONTENT_TYPE, PROBLEM)], axum::Json(body)).into_response();
         answer.headers_mut().extend(self.headers);
         answer
     }

@@ -120,7 +120,9 @@ impl Answer {
     /// That it is the problem of this status, as JSON.
     pub(crate) fn assert_problem(&self, status: u16) {
         assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
         let body: serde_json::Value = serde_json::from_str(&self.body).unwrap();
+        assert_eq!(body["type"], "about:blank");
         assert_eq!(body["status"], status);
         assert!(body["title"].is_string() && body["detail"].is_string(), "{body}");
     }

@@ -5,8 +5,9 @@ use crate::store::number::from_sql;
 use crate::store::{agents, decisions, progress};
 use fogline_protocol::store::{DecisionRecord, Fate};
 use fogline_protocol::wire::Status;
-use rusqlite::Row;
+use rusqlite::{OptionalExtension as _, Row};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The most streams that are shown of an agent, newest first: as many as may be open at the same time.
 const STREAMS_SHOWN: u32 = 16;
@@ -16,7 +17,7 @@ const GAPS_SHOWN: u32 = 32;
 const DECISIONS_SHOWN: usize = 16;
 
 /// An agent as the database knows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AgentRow {
     /// Its region.
     pub region: String,
@@ -25,6 +26,7 @@ pub struct AgentRow {
     /// When its newest status was heard, in microseconds since 1970, by the ingester's clock.
     pub heard_us: Option<i64>,
     /// Its newest status.
+    #[schema(value_type = Option<StatusSchema>)]
     pub status: Option<Status>,
     /// How far its clock is ahead of the ingester's (negative: behind), in milliseconds, less the time that its newest status
     /// was on its way. None while it is offline: a last will was written long before. After a start of the ingester a retained
@@ -36,8 +38,32 @@ pub struct AgentRow {
     pub decisions: Vec<DecisionRow>,
 }
 
+/// What an agent says of itself; [`Status`] in the document.
+#[derive(ToSchema)]
+#[schema(as = Status)]
+#[allow(dead_code, reason = "for the document only")]
+struct StatusSchema {
+    /// False in its last will.
+    online: bool,
+    /// Which connection this speaks of: openings of the queue, and connects since.
+    connection: [u64; 2],
+    /// When it was said, by the agent's clock, in microseconds since 1970.
+    ts_us: i64,
+    /// Readings in its queue.
+    queued: u64,
+    /// Bytes of readings in its queue.
+    queued_bytes: u64,
+    /// The time of the oldest reading in its queue, in microseconds since 1970.
+    oldest_us: Option<i64>,
+    /// Readings that a full queue had to drop, since it was made.
+    dropped: u64,
+    /// Readings that damage to the queue took; left out when there are none.
+    #[schema(required = false)]
+    damaged: u64,
+}
+
 /// What is written of a stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StreamRow {
     /// Its id, 16 hexadecimal digits.
     pub stream: String,
@@ -52,7 +78,7 @@ pub struct StreamRow {
 }
 
 /// Sequence numbers that will never come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct GapRow {
     /// The first of them.
     pub first: u64,
@@ -63,7 +89,7 @@ pub struct GapRow {
 }
 
 /// A decision and what became of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DecisionRow {
     /// Its register: `limit`, for example.
     pub key: String,
@@ -72,6 +98,7 @@ pub struct DecisionRow {
     /// Its number in that term.
     pub seq: u64,
     /// What was decided.
+    #[schema(value_type = Object)]
     pub body: serde_json::Value,
     /// When, in microseconds since 1970.
     pub decided_us: i64,
@@ -113,12 +140,32 @@ impl StoreReader {
         let rows = statement.query_map(page.bounds(), |row| Ok((row.get::<_, i64>(0)?, agent_row(row)?)))?;
         let mut found = Vec::new();
         for row in rows {
-            let (id, mut agent) = row?;
-            agent.streams = self.streams(id)?;
-            agent.decisions = self.newest_decisions(id)?;
-            found.push(agent);
+            let (id, agent) = row?;
+            found.push(self.with_details(id, agent)?);
         }
         Ok(found)
+    }
+
+    /// The agent of that name, if it was ever heard of.
+    ///
+    /// # Errors
+    /// [`QueryError`], when the database cannot be read.
+    pub fn agent(&self, region: &str, name: &str) -> Result<Option<AgentRow>, QueryError> {
+        let snapshot = self.connection.unchecked_transaction()?;
+        let found = snapshot
+            .prepare_cached(&format!(
+                "SELECT a.id, a.region, a.name, a.heard_us, {} FROM agent a WHERE a.region = ?1 AND a.name = ?2",
+                agents::COLUMNS
+            ))?
+            .query_row((region, name), |row| Ok((row.get::<_, i64>(0)?, agent_row(row)?)))
+            .optional()?;
+        Ok(found.map(|(id, agent)| self.with_details(id, agent)).transpose()?)
+    }
+
+    fn with_details(&self, id: i64, mut agent: AgentRow) -> rusqlite::Result<AgentRow> {
+        agent.streams = self.streams(id)?;
+        agent.decisions = self.newest_decisions(id)?;
+        Ok(agent)
     }
 
     fn streams(&self, agent: i64) -> rusqlite::Result<Vec<StreamRow>> {

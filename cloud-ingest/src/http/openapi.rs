@@ -1,0 +1,39 @@
+//! `/openapi.json`: what the API is, for programs. Made from the handlers and their types.
+
+use super::Served;
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use bytes::Bytes;
+use std::sync::Arc;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+/// What the document says of the API as a whole.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Fogline",
+        description = "What an ingester knows: agents, readings, averages, limits, dead letters. Times end in `_us`: microseconds \
+                       since 1970-01-01 UTC. Lists come in pages: `limit`, and `after` with the `next` of the page before. Where \
+                       tokens are configured, send `Authorization: Bearer TOKEN`; what changes something needs the role operator."
+    ),
+    tags(
+        (name = "agents", description = "Who there is, and what was decided for them"),
+        (name = "readings", description = "What was measured"),
+        (name = "operation", description = "How the ingester is, and what needs its operator"),
+    )
+)]
+struct Document;
+
+/// No paths yet.
+pub(super) fn titled() -> OpenApiRouter<Arc<Served>> {
+    OpenApiRouter::with_openapi(Document::openapi())
+}
+
+/// The page with the document.
+pub(super) fn route(document: &utoipa::openapi::OpenApi) -> Router<Arc<Served>> {
+    // It is made of texts and numbers, which JSON can say.
+    let json = Bytes::from(document.to_json().unwrap_or_default());
+    Router::new().route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], json)))
+}
