@@ -4,13 +4,23 @@
 //! The router and the document at `/openapi.json` are made from that one list.
 
 mod agents;
+mod dead_letters;
 mod error;
+mod events;
+mod health;
+mod limits;
 mod metrics;
 mod openapi;
 mod parameters;
 mod probes;
+mod readings;
+mod regions;
 mod served;
 mod swagger;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use served::Served;
 
@@ -23,7 +33,16 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// All that the OpenAPI document describes: one line for each resource.
 fn api() -> OpenApiRouter<Arc<Served>> {
-    openapi::titled().merge(probes::routes()).merge(metrics::routes()).merge(agents::routes())
+    openapi::titled()
+        .merge(probes::routes())
+        .merge(metrics::routes())
+        .merge(health::routes())
+        .merge(regions::routes())
+        .merge(agents::routes())
+        .merge(limits::routes())
+        .merge(readings::routes())
+        .merge(events::routes())
+        .merge(dead_letters::routes())
 }
 
 /// All that is served.

@@ -2,6 +2,7 @@
 
 use crate::http::{self, Served};
 use crate::journal::Journal;
+use crate::live::{LiveTask, Meter, Vitals, Whereabouts};
 use crate::settings::{IngestConfig, StoreKind};
 use crate::shell::{Ending, IngestShell};
 use crate::store::{
@@ -15,6 +16,7 @@ use fogline_runtime::driver::drive;
 use fogline_runtime::link::{BrokerAddress, Link, LinkConfig, LinkEvents, LinkHandle, LinkMetrics};
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -67,7 +69,19 @@ pub async fn run(
     let counted = links.clone();
     let link_metrics = move || counted.iter().map(LinkHandle::metrics).fold(LinkMetrics::default(), LinkMetrics::and);
     let brokers: Vec<String> = config.brokers.iter().map(BrokerAddress::to_string).collect();
-    let served = Served::new(database.clone(), watched.clone(), Box::new(link_metrics), brokers.clone());
+    let meter = Arc::new(Mutex::new(Meter::new(Instant::now())));
+    let (ingester, whereabouts) = (config.name.to_string(), Whereabouts::default());
+    let vitals = Vitals { ingester, brokers: brokers.clone(), snapshots: watched.clone(), meter };
+    let (feed, live, live_task) = LiveTask::start(vitals, database.clone());
+    let served = Served {
+        database: database.clone(),
+        snapshots: watched.clone(),
+        link: Box::new(link_metrics),
+        brokers: brokers.clone(),
+        whereabouts: whereabouts.clone(),
+        live,
+        changes: store.changes(),
+    };
     let door = http::serve(config.http, served).await?;
     // Nobody may be waiting to hear it.
     ready.send(Running { url: door.url(), database, snapshots: watched }).ok();
@@ -84,6 +98,8 @@ pub async fn run(
         next_snapshot: Instant::now(),
         clock,
         journal: Journal::new(brokers),
+        feed,
+        whereabouts,
         ending: None,
         left,
     };
@@ -92,6 +108,8 @@ pub async fn run(
         node.leave(clock.now());
         drive(&mut node, &mut shell, &clock, left_or_late(has_left)).await;
     }
+    // Whoever watches would keep the door waiting.
+    live_task.stop();
     door.stop().await;
     stop(shell).await
 }

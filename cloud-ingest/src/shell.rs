@@ -1,6 +1,7 @@
 //! What the site node is connected to: a link to each broker, and the store's thread.
 
 use crate::journal::Journal;
+use crate::live::{Feed, Whereabouts};
 use crate::store::StoreThread;
 use bytes::Bytes;
 use fogline_protocol::ids::Name;
@@ -55,6 +56,9 @@ pub(crate) struct IngestShell {
     pub(crate) next_snapshot: Instant,
     pub(crate) clock: Clock,
     pub(crate) journal: Journal,
+    /// What the store has taken, for those who watch.
+    pub(crate) feed: Feed,
+    pub(crate) whereabouts: Whereabouts,
     pub(crate) ending: Option<Ending>,
     /// Done when an orderly stop has nothing left to wait for.
     pub(crate) left: watch::Sender<bool>,
@@ -65,6 +69,7 @@ impl Shell<SiteNode> for IngestShell {
         match effect {
             SiteEffect::Publish { broker, publish } => self.publish(broker, publish),
             SiteEffect::Store(command) => {
+                self.feed.asked(&command);
                 if self.store.send(command).is_err() {
                     self.ending = Some(Ending::Store);
                 }
@@ -87,7 +92,10 @@ impl Shell<SiteNode> for IngestShell {
                 if answer.is_none() {
                     self.ending = Some(Ending::Store);
                 }
-                answer.map(SiteInput::Store)
+                answer.map(|answer| {
+                    self.feed.answered(&answer, self.clock.now().wall);
+                    SiteInput::Store(answer)
+                })
             }
             (broker, event) = any(&mut self.events) => {
                 if event.is_none() {
@@ -133,7 +141,10 @@ impl IngestShell {
                 self.journal.disconnected(broker, &reason);
                 SiteInput::Disconnected { broker }
             }
-            LinkEvent::Message { topic, payload } => SiteInput::Message { broker, topic, payload },
+            LinkEvent::Message { topic, payload } => {
+                self.whereabouts.heard(&topic, broker);
+                SiteInput::Message { broker, topic, payload }
+            }
         }
     }
 }

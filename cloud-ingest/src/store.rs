@@ -18,6 +18,7 @@ mod influx;
 mod latest;
 mod layout;
 mod ledger;
+mod letter;
 mod lock;
 mod names;
 mod null;
@@ -32,14 +33,15 @@ mod state;
 #[cfg(test)]
 mod takeovers;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod thread;
 
 pub use aggregates::{HOURS_KEPT, MINUTES_KEPT, WINDOWS_KEPT};
-pub use dead::DEAD_LETTERS_MAX;
+pub use dead::{DEAD_LETTERS_MAX, LetterId, LetterIdError};
 pub use decisions::DECISIONS_KEPT;
 pub use file::Synchronous;
 pub use influx::{InfluxConfig, InfluxStore};
+pub use letter::Retried;
 pub use lock::Sharing;
 pub use null::NullStore;
 pub use progress::GAPS_KEPT;
@@ -47,6 +49,7 @@ pub use replica::{GAPS_NAMED_MAX, GAPS_PER_ROW, PAGE_BYTES};
 pub use slow::SlowStore;
 pub use sqlite::SqliteStore;
 pub use state::StateDb;
+pub(crate) use thread::{ChangeError, StoreChanges};
 pub use thread::{StoreClosed, StoreThread};
 
 use fogline_protocol::ids::{AgentId, StreamId};
@@ -98,6 +101,22 @@ pub trait Store: Send {
     /// [`StoreFault`], as for a commit. It may be asked for again at any time.
     fn adopt(&mut self, rows: &Rows) -> Result<(), StoreFault> {
         self.state().adopt(rows)
+    }
+
+    /// Gives a dead letter back to the database, as the point that it was to be: same series, time, number and stream. What it
+    /// added to averages is in them since it was refused.
+    ///
+    /// # Errors
+    /// [`StoreFault`], as for a commit of this run; the dead letter is as it was then.
+    fn retry(&mut self, run: u64, letter: LetterId) -> Result<Retried, StoreFault>;
+
+    /// Forgets a dead letter, and with it its reading; false when there is no such one. It stays counted, so that the audit finds
+    /// out. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`StoreFault`], as for a commit of this run.
+    fn discard(&mut self, run: u64, letter: LetterId) -> Result<bool, StoreFault> {
+        self.state().discard(run, letter)
     }
 }
 

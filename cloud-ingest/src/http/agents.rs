@@ -27,17 +27,26 @@ struct Asked {
     offset: Option<u32>,
 }
 
+/// An agent.
+#[derive(Debug, Serialize, ToSchema)]
+struct Agent {
+    #[serde(flatten)]
+    known: AgentRow,
+    /// The address of the broker at which it was heard last; null where this ingester has not heard it since it leads.
+    broker: Option<String>,
+}
+
 /// A page of agents, by region and name.
 #[derive(Debug, Serialize, ToSchema)]
 struct Agents {
-    agents: Vec<AgentRow>,
+    agents: Vec<Agent>,
     limit: u32,
     offset: u32,
 }
 
 /// Agents by region and name
 #[utoipa::path(get, path = "/api/v1/agents", operation_id = "agents", tag = "agents", params(Asked), responses(
-    (status = 200, body = Agents), Refusals,
+    (status = 200, description = "A page of them", body = Agents), Refusals,
 ))]
 async fn list(
     State(served): State<Arc<Served>>,
@@ -45,18 +54,26 @@ async fn list(
 ) -> Result<Json<Agents>, ApiError> {
     let page = Page { limit: checked_limit(asked.limit)?, offset: asked.offset.unwrap_or(0) };
     let agents = served.read(move |reader| reader.agents(page)).await?;
+    let agents = agents.into_iter().map(|known| with_broker(&served, known)).collect();
     Ok(Json(Agents { agents, limit: page.limit, offset: page.offset }))
+}
+
+fn with_broker(served: &Served, known: AgentRow) -> Agent {
+    let at = served.whereabouts.of(&known.region, &known.agent);
+    let broker = at.and_then(|at| served.brokers.get(at)).cloned();
+    Agent { known, broker }
 }
 
 /// One agent
 #[utoipa::path(get, path = "/api/v1/agents/{region}/{agent}", operation_id = "agent", tag = "agents",
     params(("region" = String, Path, description = "Its region"), ("agent" = String, Path, description = "Its name")),
-    responses((status = 200, body = AgentRow), Refusals))]
+    responses((status = 200, description = "The agent", body = Agent), Refusals))]
 async fn one(
     State(served): State<Arc<Served>>,
     Path((region, agent)): Path<(String, String)>,
-) -> Result<Json<AgentRow>, ApiError> {
+) -> Result<Json<Agent>, ApiError> {
     let unknown =
         ApiError::NotFound(format!("no agent {region}/{agent} was ever heard of: /api/v1/agents has those that were"));
-    served.read(move |reader| reader.agent(&region, &agent)).await?.map(Json).ok_or(unknown)
+    let known = served.read(move |reader| reader.agent(&region, &agent)).await?.ok_or(unknown)?;
+    Ok(Json(with_broker(&served, known)))
 }

@@ -1,5 +1,6 @@
 //! Why there is no answer, as problem details (RFC 9457).
 
+use crate::store::ChangeError;
 use crate::store::query::QueryError;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -21,6 +22,21 @@ pub(crate) enum ApiError {
     /// The path does not know the method.
     #[error("{0} cannot be asked of this path: the header Allow and /docs say what can")]
     Method(Method),
+    /// It is known, and cannot be done now.
+    #[error("{0}")]
+    Conflict(String),
+    /// Another ingester leads.
+    #[error("this ingester stands by, and changes nothing: ask {leader}")]
+    StandsBy {
+        /// Its name, or what is known of it.
+        leader: String,
+    },
+    /// The store cannot do it now, or needs its operator.
+    #[error("{0}")]
+    Store(ChangeError),
+    /// All places are taken.
+    #[error("{0}")]
+    Full(String),
     /// The database cannot be read now: ask again.
     #[error("the database cannot be read now, ask again: {0}")]
     Unavailable(String),
@@ -28,7 +44,10 @@ pub(crate) enum ApiError {
 
 impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
-        Self::Unavailable(error.to_string())
+        match error {
+            QueryError::After(_) => Self::BadRequest(error.to_string()),
+            QueryError::Busy(_) | QueryError::Unreadable(_) => Self::Unavailable(error.to_string()),
+        }
     }
 }
 
@@ -38,7 +57,9 @@ impl IntoResponse for ApiError {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) | Self::NoPage(_) => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::StandsBy { .. } => StatusCode::MISDIRECTED_REQUEST,
+            Self::Store(_) | Self::Full(_) | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Problem::new(status, self.to_string()).into_response()
     }
@@ -80,4 +101,13 @@ pub(super) enum Refusals {
     /// The database cannot be read now, or there is no answer in time: ask again.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] ProblemSchema),
+}
+
+/// What changes something may answer besides.
+#[derive(utoipa::IntoResponses)]
+#[allow(dead_code, reason = "for the document only")]
+pub(super) enum StandsBy {
+    /// This ingester stands by: the detail says which one leads.
+    #[response(status = 421, content_type = "application/problem+json")]
+    StandsBy(#[to_schema] ProblemSchema),
 }

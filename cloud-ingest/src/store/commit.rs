@@ -21,25 +21,31 @@ pub(super) enum Begun<'a> {
 pub(super) struct StateCommit<'a> {
     pub(super) db: Transaction<'a>,
     pub(super) names: &'a mut Names,
-    now_us: i64,
+    pub(super) now_us: i64,
 }
 
 impl StateDb {
-    /// Begins the transaction of a commit, unless that was done. While it is open nobody can take over; whoever did before
-    /// has deposed the run of this commit.
+    /// Begins the transaction of a commit, unless that was done.
     pub(super) fn begin(&mut self, commit: &Commit) -> Result<Begun<'_>, StoreFault> {
-        let db =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| fault(&error))?;
-        let (run, last, report) = last(&db).map_err(|error| fault(&error))?;
-        if run != commit.run {
-            return Err(StoreFault::Deposed);
-        }
+        let (work, last, report) = self.lead(commit.run)?;
         // Ids of a run only grow, and each is asked for until it is done.
         if commit.id <= last {
             return Ok(Begun::Done(report));
         }
-        self.names.begin();
-        Ok(Begun::New(StateCommit { db, names: &mut self.names, now_us: now_us() }))
+        work.names.begin();
+        Ok(Begun::New(work))
+    }
+
+    /// Begins a transaction of the run that leads; says its last commit, and what that did. While it is open nobody can take
+    /// over; whoever did before has deposed the run.
+    pub(super) fn lead(&mut self, run: u64) -> Result<(StateCommit<'_>, u64, CommitReport), StoreFault> {
+        let db =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| fault(&error))?;
+        let (leads, last, report) = last(&db).map_err(|error| fault(&error))?;
+        if leads != run {
+            return Err(StoreFault::Deposed);
+        }
+        Ok((StateCommit { db, names: &mut self.names, now_us: now_us() }, last, report))
     }
 }
 

@@ -8,6 +8,8 @@ use fogline_protocol::ids::Seq;
 use fogline_protocol::store::{Commit, Points, StoreFault};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 /// The most dead letters that are kept: about 300 MB. Then the store needs its operator, who mends what the database refuses
 /// and empties the table: forgetting a dead letter by itself would lose a reading that was promised to be kept.
@@ -25,7 +27,7 @@ pub(super) enum Reason {
 }
 
 impl Reason {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Refused => "refused",
             Self::Unresolved => "unresolved",
@@ -44,6 +46,46 @@ pub(super) struct DeadLetter {
     pub(super) reason: Reason,
     /// What the database said.
     pub(super) detail: std::sync::Arc<str>,
+}
+
+/// Which dead letter. The row alone is given to another one when it is deleted: stream and number tell it from that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LetterId {
+    /// Its row.
+    pub row: i64,
+    /// The bits of its stream.
+    pub stream: u64,
+    /// Its number there.
+    pub seq: Seq,
+}
+
+impl fmt::Display for LetterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:016x}-{}", self.row, self.stream, self.seq)
+    }
+}
+
+/// A text that no dead letter has as its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is not the id of a dead letter: give one that the list shows")]
+pub struct LetterIdError;
+
+impl FromStr for LetterId {
+    type Err = LetterIdError;
+
+    fn from_str(text: &str) -> Result<Self, LetterIdError> {
+        let mut parts = text.splitn(3, '-');
+        let (Some(row), Some(stream), Some(seq)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(LetterIdError);
+        };
+        let id = Self {
+            row: row.parse().map_err(|_| LetterIdError)?,
+            stream: u64::from_str_radix(stream, 16).map_err(|_| LetterIdError)?,
+            seq: seq.parse().map_err(|_| LetterIdError)?,
+        };
+        // One way to write it.
+        if id.to_string() == text { Ok(id) } else { Err(LetterIdError) }
+    }
 }
 
 /// Keeps dead letters.
@@ -65,13 +107,23 @@ pub(super) fn save(
         *counts.entry(letter.reason).or_default() += 1;
     }
     for (reason, n) in counts {
-        db.prepare_cached(
-            "INSERT INTO dead_count (reason, n) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET n = n + excluded.n",
-        )
-        .and_then(|mut statement| statement.execute((reason.name(), to_sql(n))))
-        .map_err(|error| fault(&error))?;
+        count(db, reason.name(), to_sql(n)).map_err(|error| fault(&error))?;
     }
     Ok(())
+}
+
+/// Counts readings that are not in the store for this reason; below zero when some are after all.
+pub(super) fn count(db: &Connection, reason: &str, more: i64) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO dead_count (reason, n) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+    )?
+    .execute((reason, more))
+    .map(drop)
+}
+
+/// What is kept of what the database said.
+pub(super) fn detail_text(detail: &str) -> String {
+    detail.chars().take(DETAIL_MAX_CHARS).collect()
 }
 
 fn check_room(db: &Connection, more: usize) -> Result<(), StoreFault> {
@@ -101,7 +153,6 @@ fn insert(
     let Some(reading) = index.and_then(|index| points.readings.get(index)) else { return Ok(()) };
     let mut json = Vec::new();
     reading.write_json(&mut json);
-    let detail: String = letter.detail.chars().take(DETAIL_MAX_CHARS).collect();
     let stream = names.stream(db, &points.agent, points.stream)?;
     db.prepare_cached(
         "INSERT INTO dead_letter (at_us, stream, seq, clock, reason, detail, reading) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -112,7 +163,7 @@ fn insert(
         to_sql(letter.seq),
         points.clock,
         letter.reason.name(),
-        detail,
+        detail_text(&letter.detail),
         String::from_utf8_lossy(&json),
     ))?;
     Ok(())
@@ -143,6 +194,18 @@ mod tests {
         let refused: i64 =
             db.query_row("SELECT n FROM dead_count WHERE reason = 'refused'", [], |row| row.get(0)).unwrap();
         assert_eq!(refused, 2);
+    }
+
+    #[test]
+    fn ids_are_read_as_they_are_written() {
+        let id = LetterId { row: 12, stream: 0xfe, seq: 34 };
+        assert_eq!(id.to_string(), "12-00000000000000fe-34");
+        assert_eq!("12-00000000000000fe-34".parse(), Ok(id));
+        for wrong in
+            ["", "12", "12-fe-34", "12-00000000000000fe-034", "+12-00000000000000fe-34", "12-00000000000000fe-34-"]
+        {
+            assert_eq!(wrong.parse::<LetterId>(), Err(LetterIdError), "{wrong}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod lines;
 mod writer;
 
 use super::commit::Begun;
-use super::{StateDb, Store, StoreError};
+use super::{LetterId, Retried, StateDb, Store, StoreError};
 use fogline_protocol::store::{Commit, CommitReport, StoreFault};
 use reqwest::Url;
 use std::fmt;
@@ -174,11 +174,24 @@ impl Store for InfluxStore {
         };
         // Before the requests, because they carry the merged averages; undone with the rest when a request fails.
         let merged = work.merge(commit)?;
-        let stopped = || StoreFault::Operator("the store was dropped".to_owned());
         let runtime = self.runtime.as_ref().ok_or_else(stopped)?;
         let dead = runtime.block_on(self.writer.write(commit, &merged))?;
         work.finish(commit, &dead)
     }
+
+    fn retry(&mut self, run: u64, letter: LetterId) -> Result<Retried, StoreFault> {
+        let Some(letter) = self.state.take_up(run, letter)? else { return Ok(Retried::Unknown) };
+        let commit = Commit { points: vec![letter.points.clone()], ..Commit::default() };
+        let runtime = self.runtime.as_ref().ok_or_else(stopped)?;
+        match runtime.block_on(self.writer.write(&commit, &[]))?.pop() {
+            None => letter.stored(),
+            Some(dead) => letter.refused(&dead),
+        }
+    }
+}
+
+fn stopped() -> StoreFault {
+    StoreFault::Operator("the store was dropped".to_owned())
 }
 
 #[cfg(test)]

@@ -3,8 +3,18 @@
 //! Everything comes in pages of at most [`PAGE_MAX`] rows. Calls block for as long as SQLite takes.
 
 mod agents;
+mod averages;
+mod dead;
+mod limits;
+mod listed;
+mod regions;
 
 pub use agents::{AgentRow, DecisionRow, GapRow, StreamRow};
+pub use averages::{Range, WINDOWS_MAX, WindowRow};
+pub use dead::DeadLetterRow;
+pub use limits::{LimitFilter, LimitRow};
+pub use listed::{After, Listed};
+pub use regions::RegionRow;
 
 use super::number::from_sql;
 use super::{StoreError, file};
@@ -40,6 +50,9 @@ impl Page {
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
+    /// Give what a page before said.
+    #[error("after is {0:?}: give the `next` of the page before as it is, or leave it out")]
+    After(String),
     /// Ask again.
     #[error("the database is busy: {0}")]
     Busy(String),

@@ -1,6 +1,6 @@
 //! A store that takes only so many readings a second, to measure what happens when more come.
 
-use super::{StateDb, Store};
+use super::{LetterId, Retried, StateDb, Store};
 use fogline_protocol::store::{Commit, CommitReport, StoreFault};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,10 @@ impl Store for SlowStore {
         // As a disk would: nobody is told before it is done.
         std::thread::sleep(needed.saturating_sub(started.elapsed()));
         Ok(report)
+    }
+
+    fn retry(&mut self, run: u64, letter: LetterId) -> Result<Retried, StoreFault> {
+        self.inner.retry(run, letter)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::commit::{Begun, StateCommit, fault};
 use super::number::to_sql;
-use super::{StateDb, Store};
+use super::{LetterId, Retried, StateDb, Store};
 use fogline_protocol::store::{Commit, CommitReport, Points, StoreFault};
 
 /// Keeps points in the table `reading` of the state's own file. The view `readings` shows them with all their names.
@@ -35,6 +35,12 @@ impl Store for SqliteStore {
         }
         work.merge(commit)?;
         work.finish(commit, &[])
+    }
+
+    fn retry(&mut self, run: u64, letter: LetterId) -> Result<Retried, StoreFault> {
+        let Some(mut letter) = self.state.take_up(run, letter)? else { return Ok(Retried::Unknown) };
+        insert(&mut letter.work, &letter.points, &mut self.json).map_err(|error| fault(&error))?;
+        letter.stored()
     }
 }
 

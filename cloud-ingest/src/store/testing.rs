@@ -14,42 +14,42 @@ use rusqlite::Connection;
 use std::sync::Arc;
 
 /// The time of the readings made here: 2023-11-14.
-pub(super) const EPOCH_US: i64 = 1_700_000_000_000_000;
+pub(crate) const EPOCH_US: i64 = 1_700_000_000_000_000;
 
-pub(super) fn agent(region: &str, agent: &str) -> AgentId {
+pub(crate) fn agent(region: &str, agent: &str) -> AgentId {
     AgentId { region: Name::new(region).unwrap(), agent: Name::new(agent).unwrap() }
 }
 
 /// The state in this folder, with which nobody else may work.
-pub(super) fn state(dir: &tempfile::TempDir) -> StateDb {
+pub(crate) fn state(dir: &tempfile::TempDir) -> StateDb {
     StateDb::open(&dir.path().join("fogline.db"), Synchronous::Normal, Sharing::Alone).unwrap()
 }
 
 /// The same for one of several ingesters.
-pub(super) fn shared(dir: &tempfile::TempDir) -> StateDb {
+pub(crate) fn shared(dir: &tempfile::TempDir) -> StateDb {
     StateDb::open(&dir.path().join("fogline.db"), Synchronous::Normal, Sharing::OneFile).unwrap()
 }
 
 /// Run 1 leads in it.
-pub(super) fn sqlite(dir: &tempfile::TempDir) -> SqliteStore {
+pub(crate) fn sqlite(dir: &tempfile::TempDir) -> SqliteStore {
     let mut state = state(dir);
     state.take_over(take(1)).unwrap();
     SqliteStore::new(state)
 }
 
-pub(super) const fn take(run: u64) -> TakeOver {
+pub(crate) const fn take(run: u64) -> TakeOver {
     TakeOver { run, above: 0, since: Wall::from_us(EPOCH_US) }
 }
 
 /// A database that nothing remains of.
-pub(super) fn memory() -> (Connection, Names) {
+pub(crate) fn memory() -> (Connection, Names) {
     let mut connection = Connection::open_in_memory().unwrap();
     layout::make(&mut connection).unwrap();
     (connection, Names::default())
 }
 
 /// `count` readings from `first` on, a millisecond apart, of speeds 90 + seq.
-pub(super) fn points(agent: &AgentId, stream: u64, first: u64, count: u64) -> Points {
+pub(crate) fn points(agent: &AgentId, stream: u64, first: u64, count: u64) -> Points {
     let mut readings = Readings::new();
     for seq in first..first + count {
         let ts = Wall::from_us(EPOCH_US + i64::try_from(seq).unwrap() * 1000);
@@ -69,7 +69,7 @@ pub(super) fn points(agent: &AgentId, stream: u64, first: u64, count: u64) -> Po
 }
 
 /// The values as a fold of agent r1 into the 5-second window at `start_us`.
-pub(super) fn fold(start_us: i64, values: &[f64]) -> Fold {
+pub(crate) fn fold(start_us: i64, values: &[f64]) -> Fold {
     let mut aggregate = Aggregate::default();
     values.iter().for_each(|value| aggregate.add(*value));
     Fold {
@@ -82,7 +82,7 @@ pub(super) fn fold(start_us: i64, values: &[f64]) -> Fold {
     }
 }
 
-pub(super) fn decision(to: &str, seq: u64) -> DecisionRecord {
+pub(crate) fn decision(to: &str, seq: u64) -> DecisionRecord {
     DecisionRecord {
         agent: agent("north", to),
         decision: Decision {
@@ -99,7 +99,7 @@ pub(super) fn decision(to: &str, seq: u64) -> DecisionRecord {
 }
 
 /// A commit of stream 7 of agent r1 that goes on from three readings before `through`.
-pub(super) fn commit(run: u64, id: u64, through: u64) -> Commit {
+pub(crate) fn commit(run: u64, id: u64, through: u64) -> Commit {
     let id_of_agent = agent("north", "r1");
     Commit {
         run,
@@ -118,7 +118,19 @@ pub(super) fn commit(run: u64, id: u64, through: u64) -> Commit {
 }
 
 /// The rows of a table.
-pub(super) fn count(dir: &tempfile::TempDir, table: &str) -> i64 {
+pub(crate) fn count(dir: &tempfile::TempDir, table: &str) -> i64 {
     let db = Connection::open(dir.path().join("fogline.db")).unwrap();
     db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+/// These readings of the commit's first batch become dead letters.
+pub(crate) fn bury(state: &mut StateDb, commit: &Commit, seqs: &[u64]) {
+    let letter = |seq: &u64| super::dead::DeadLetter {
+        points: 0,
+        seq: *seq,
+        reason: super::dead::Reason::Refused,
+        detail: "a field has another type".into(),
+    };
+    let letters: Vec<_> = seqs.iter().map(letter).collect();
+    super::dead::save(&state.connection, &mut state.names, commit, &letters, EPOCH_US).unwrap();
 }
