@@ -18,6 +18,7 @@
 //! The rules have numbers and tests in `docs/protocol.md`.
 #![warn(clippy::wildcard_enum_match_arm)]
 
+pub mod city;
 pub mod clock;
 pub mod delivery;
 pub mod election;

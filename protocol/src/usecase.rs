@@ -1,11 +1,13 @@
 //! What each kind of sensor adds to the one delivery protocol. A use case is one file with one struct that implements
 //! [`UseCase`], and one line in [`REGISTRY`]. Topics, ingest, storage, averages and simulation go over the registry.
 
+mod city;
 pub mod parking;
 pub mod power;
 mod road;
 mod weather;
 
+pub use city::{City, GLOBAL};
 pub use parking::Parking;
 pub use power::Power;
 pub use road::{LimitRule, Road};
@@ -20,7 +22,7 @@ use crate::window::Aggregate;
 use std::fmt::Debug;
 
 /// All use cases. A reading of another kind is stored, and neither averaged nor decided upon.
-pub const REGISTRY: [&dyn UseCase; 4] = [&Road, &Weather, &Power, &Parking];
+pub const REGISTRY: [&dyn UseCase; 5] = [&Road, &Weather, &Power, &Parking, &City];
 
 /// The use case named `kind`.
 #[must_use]

@@ -1,0 +1,9 @@
+//! A city: a grid of nodes that average particulate matter, elect a coordinator among them, and sensors that stream to the
+//! nearest node. Pure machines; what is said between them goes over `peers/` topics.
+
+mod grid;
+
+pub use grid::{
+    EdgeNode, GRID_SIZE, HOST_MAX_BYTES, NODES_MAX, NodeError, PORTS_MAX, Place, RESERVED_IDS, SPACING_MIN, admit,
+    nearest,
+};
