@@ -2,8 +2,14 @@
 //! nearest node. Pure machines; what is said between them goes over `peers/` topics.
 
 mod grid;
+mod kept;
+pub mod message;
+pub mod node;
+pub mod sensors;
+mod sliding;
 
 pub use grid::{
     EdgeNode, GRID_SIZE, HOST_MAX_BYTES, NODES_MAX, NodeError, PORTS_MAX, Place, RESERVED_IDS, SPACING_MIN, admit,
     nearest,
 };
+pub use sliding::{Sliding, SlidingError};

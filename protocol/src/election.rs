@@ -13,7 +13,7 @@ mod tests;
 
 use crate::ids::{Name, Term};
 use crate::time::Monotonic;
-use crate::wire::{Beat, Role};
+use crate::wire::Role;
 use peers::Peers;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -48,6 +48,19 @@ pub struct Candidate {
     pub brokers: u32,
     /// How long words count.
     pub timing: Timing,
+}
+
+/// What one says of itself to the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// What it is.
+    pub role: Role,
+    /// Its term if it leads, else the highest that it has heard of; none at first.
+    pub term: Option<Term>,
+    /// Its weight: see [`Candidate::rank`].
+    pub rank: u32,
+    /// How many brokers it is connected to.
+    pub reach: u32,
 }
 
 /// What an election asks for.
@@ -157,32 +170,32 @@ impl Election {
     }
 
     /// Another one said what it is.
-    pub fn heard(&mut self, from: &Name, beat: &Beat, now: Monotonic) {
-        if *from == self.me.name || !self.peers.heard(from, beat, now) {
+    pub fn heard(&mut self, from: &Name, word: &Word, now: Monotonic) {
+        if *from == self.me.name || !self.peers.heard(from, word.reach, now) {
             return;
         }
-        if beat.term > self.term && !self.is_leading() {
-            self.term.clone_from(&beat.term);
+        if word.term > self.term && !self.is_leading() {
+            self.term.clone_from(&word.term);
         }
-        match beat.role {
-            Role::Leading => self.heard_leader(from, beat, now),
-            Role::Claiming => self.heard_claim(from, beat, now),
+        match word.role {
+            Role::Leading => self.heard_leader(from, word, now),
+            Role::Claiming => self.heard_claim(from, word, now),
             Role::Leaving => self.heard_farewell(from, now),
-            Role::StandingBy => self.answer_newcomer(beat, now),
+            Role::StandingBy => self.answer_newcomer(word, now),
         }
     }
 
-    fn heard_leader(&mut self, from: &Name, beat: &Beat, now: Monotonic) {
+    fn heard_leader(&mut self, from: &Name, word: &Word, now: Monotonic) {
         match &mut self.standing {
-            Standing::Leading { .. } if beat.term > self.term => {
-                self.term.clone_from(&beat.term);
+            Standing::Leading { .. } if word.term > self.term => {
+                self.term.clone_from(&word.term);
                 self.effects.push_back(ElectionEffect::StandDown);
                 self.follow(from, now);
             }
             // It hears our term at once, and stands down.
             Standing::Leading { .. } => self.say(now),
             // Two that lead find out by themselves. Until then the higher term counts.
-            Standing::Following { leader, .. } if leader != from && beat.term < self.term => {}
+            Standing::Following { leader, .. } if leader != from && word.term < self.term => {}
             Standing::Joining { .. }
             | Standing::Resting { .. }
             | Standing::Following { .. }
@@ -191,9 +204,9 @@ impl Election {
         }
     }
 
-    fn heard_claim(&mut self, from: &Name, beat: &Beat, now: Monotonic) {
+    fn heard_claim(&mut self, from: &Name, word: &Word, now: Monotonic) {
         let wait = self.me.timing.answer_within * 2;
-        let stronger = (beat.rank, from) > (self.me.rank, &self.me.name);
+        let stronger = (word.rank, from) > (self.me.rank, &self.me.name);
         match &mut self.standing {
             Standing::Leading { .. } => self.say(now),
             Standing::Claiming { .. } | Standing::Joining { .. } if stronger => {
@@ -212,8 +225,8 @@ impl Election {
     }
 
     /// Whoever does not know our term yet hears it at once.
-    fn answer_newcomer(&mut self, beat: &Beat, now: Monotonic) {
-        if self.is_leading() && beat.term != self.term {
+    fn answer_newcomer(&mut self, word: &Word, now: Monotonic) {
+        if self.is_leading() && word.term != self.term {
             self.say(now);
         }
     }

@@ -1,7 +1,8 @@
-//! The topic tree: `fogline/v1/{region}/{agent}/{up|down}/{channel}`, and `fogline/v1/{region}/ingest/{ingester}/{channel}`.
+//! The topic tree: `fogline/v1/{region}/{agent}/{up|down}/{channel}`, `fogline/v1/{region}/peers/{agent}/{channel}` with one
+//! level more where it is for one agent only, and `fogline/v1/{region}/ingest/{ingester}/{channel}`.
 //!
-//! The direction is a level of its own so that an access rule is one line: an agent writes its own `up/#` and reads its
-//! own `down/#`.
+//! The direction is a level of its own so that an access rule is one line: an agent writes its own `up/#` and
+//! `peers/{itself}/#`, and reads its own `down/#` and its region's `peers/#`.
 
 use crate::ids::{AgentId, Name};
 use std::fmt;
@@ -103,6 +104,46 @@ impl Peer {
     }
 }
 
+/// What the agents of a region say to each other: the nodes of a city, and its sensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Neighbour {
+    /// A node, to all: what it is.
+    Node,
+    /// The coordinator, to all: the average over all nodes, and what it has taken.
+    Global,
+    /// Sensors, to their node.
+    Samples,
+    /// A node, to its sensors: it lives, and what it has taken.
+    Alive,
+    /// A node, to the coordinator.
+    Averages,
+    /// The coordinator, to a node: what it has taken.
+    Taken,
+}
+
+impl Neighbour {
+    const ALL: [Self; 6] = [Self::Node, Self::Global, Self::Samples, Self::Alive, Self::Averages, Self::Taken];
+
+    /// The level of the topic.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Global => "global",
+            Self::Samples => "samples",
+            Self::Alive => "alive",
+            Self::Averages => "averages",
+            Self::Taken => "taken",
+        }
+    }
+
+    /// Whether it is for one agent only, whose name is then the last level.
+    #[must_use]
+    pub const fn has_address(self) -> bool {
+        !matches!(self, Self::Node | Self::Global)
+    }
+}
+
 /// The agents that ingesters have in common: those of a region, or all.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Realm {
@@ -116,6 +157,8 @@ pub enum Realm {
 const EVERYWHERE: &str = INGEST;
 /// The level that tells the topics of ingesters from those of agents: no agent may have this name.
 const INGEST: &str = "ingest";
+/// The level of what agents say to each other: no agent may have this name.
+const PEERS: &str = "peers";
 
 impl fmt::Display for Realm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -133,13 +176,15 @@ pub enum Topic {
     Up(AgentId, Up),
     /// To the agent.
     Down(AgentId, Down),
+    /// From an agent to the others of its region, or to one of them.
+    Peers(AgentId, Neighbour, Option<Name>),
     /// From an ingester to the others of its realm.
     Ingest(Realm, Name, Peer),
 }
 
 /// A topic that is not one of ours. The caller counts it and goes on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a topic of Fogline: fogline/v1/REGION/AGENT/up|down/CHANNEL")]
+#[error("{0:?} is not a topic of Fogline: fogline/v1/REGION/AGENT/up|down/CHANNEL and the like")]
 pub struct TopicError(String);
 
 impl Topic {
@@ -155,7 +200,11 @@ impl Topic {
         let mut levels = text.strip_prefix(ROOT)?.strip_prefix('/')?.split('/');
         let (region, agent) = (levels.next()?, levels.next()?);
         let (direction, channel) = (levels.next()?, levels.next()?);
-        if levels.next().is_some() {
+        let fifth = levels.next();
+        if agent == PEERS && levels.next().is_none() {
+            return read_peers(region, direction, channel, fifth);
+        }
+        if fifth.is_some() {
             return None;
         }
         if agent == INGEST {
@@ -176,11 +225,22 @@ fn read_ingest(realm: &str, ingester: &str, channel: &str) -> Option<Topic> {
     Some(Topic::Ingest(realm, Name::new(ingester).ok()?, peer))
 }
 
+fn read_peers(region: &str, agent: &str, channel: &str, to: Option<&str>) -> Option<Topic> {
+    let from = AgentId { region: Name::new(region).ok()?, agent: Name::new(agent).ok()? };
+    let channel = Neighbour::ALL.into_iter().find(|known| known.as_str() == channel)?;
+    let to = to.map(Name::new).transpose().ok()?;
+    (channel.has_address() == to.is_some()).then_some(Topic::Peers(from, channel, to))
+}
+
 impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Up(id, up) => write!(f, "{ROOT}/{id}/up/{}", up.as_str()),
             Self::Down(id, down) => write!(f, "{ROOT}/{id}/down/{}", down.as_str()),
+            Self::Peers(AgentId { region, agent }, channel, to) => {
+                write!(f, "{ROOT}/{region}/{PEERS}/{agent}/{}", channel.as_str())?;
+                to.as_ref().map_or(Ok(()), |to| write!(f, "/{to}"))
+            }
             Self::Ingest(realm, ingester, peer) => {
                 write!(f, "{ROOT}/{realm}/{INGEST}/{ingester}/{}", peer.as_str())
             }
@@ -209,6 +269,14 @@ pub fn peer_filter(realm: &Realm) -> String {
     format!("{ROOT}/{realm}/{INGEST}/+/+")
 }
 
+/// The filters of what the agents of a region say to all, and to this agent.
+#[must_use]
+pub fn neighbour_filters(id: &AgentId) -> [String; 3] {
+    let AgentId { region, agent } = id;
+    let of = |channel: Neighbour| format!("{ROOT}/{region}/{PEERS}/+/{}", channel.as_str());
+    [of(Neighbour::Node), of(Neighbour::Global), format!("{ROOT}/{region}/{PEERS}/+/+/{agent}")]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,11 +291,17 @@ mod tests {
             .clone()
             .into_iter()
             .flat_map(|realm| Peer::ALL.map(|peer| Topic::Ingest(realm.clone(), Name::new("ingest-1").unwrap(), peer)));
-        for topic in ups.into_iter().chain(downs).chain(peers) {
+        let to = |channel: Neighbour| channel.has_address().then(|| Name::new("node-2").unwrap());
+        let neighbours = Neighbour::ALL.map(|channel| Topic::Peers(id.clone(), channel, to(channel)));
+        for topic in ups.into_iter().chain(downs).chain(peers).chain(neighbours) {
             assert_eq!(Topic::parse(&topic.to_string()), Ok(topic));
         }
         assert_eq!(Topic::Up(id.clone(), Up::Readings).to_string(), "fogline/v1/a7/lane-1/up/readings");
         assert_eq!(down_filter(&id), "fogline/v1/a7/lane-1/down/#");
+        assert_eq!(neighbour_filters(&id)[0], "fogline/v1/a7/peers/+/node");
+        assert_eq!(neighbour_filters(&id)[2], "fogline/v1/a7/peers/+/+/lane-1");
+        let averages = Topic::Peers(id, Neighbour::Averages, to(Neighbour::Averages)).to_string();
+        assert_eq!(averages, "fogline/v1/a7/peers/lane-1/averages/node-2");
         let [region, everywhere] = realms;
         assert_eq!(up_filter(&everywhere), "fogline/v1/+/+/up/#");
         assert_eq!(up_filter(&region), "fogline/v1/a7/+/up/#");
@@ -245,6 +319,12 @@ mod tests {
             "fogline/v1/a/b/up/ack/x",
             "fogline/v1/a/b/down/hello",
             "fogline/v1/a/peers/up/ack",
+            "fogline/v1/a/peers/b/node/c",
+            "fogline/v1/a/peers/b/averages",
+            "fogline/v1/a/peers/b/averages/c/d",
+            "fogline/v1/a/peers/ingest/node",
+            "fogline/v1/a/peers/b/averages/peers",
+            "fogline/v1/a/b/up/ack/c",
             "fogline/v1/a/ingest/b/hello",
             "fogline/v1/peers/ingest/b/beat",
             "fogline/v1/ingest/b/up/ack",

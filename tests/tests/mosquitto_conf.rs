@@ -2,10 +2,11 @@
 //! what the README beside it publishes is understood.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a failed expectation is a failed test")]
 
-use fogline_protocol::topic::{Down, Peer, Topic, Up};
 use fogline_protocol::wire::{
     Ack, Ask, Batch, Beat, Decision, DecisionAck, Hello, Log, Message, Reply, Request, Status, WireError,
 };
+use fogline_protocol::city::message::{Alive, Averages, Global, NodeWord, Samples, Taken};
+use fogline_protocol::topic::{Down, Neighbour, Peer, Topic, Up};
 use fogline_tests::real::{Program, Recipe, free_port, service};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -187,6 +188,12 @@ fn understand(topic: &Topic, payload: &[u8]) -> Result<(), WireError> {
         Topic::Down(_, Down::Ack) => Ack::decode(payload).map(drop),
         Topic::Down(_, Down::Limit | Down::Notice) => Decision::decode(payload).map(drop),
         Topic::Down(_, Down::Reply) => Reply::decode(payload).map(drop),
+        Topic::Peers(_, Neighbour::Node, _) => NodeWord::decode(payload).map(drop),
+        Topic::Peers(_, Neighbour::Global, _) => Global::decode(payload).map(drop),
+        Topic::Peers(_, Neighbour::Samples, _) => Samples::decode(payload).map(drop),
+        Topic::Peers(_, Neighbour::Alive, _) => Alive::decode(payload).map(drop),
+        Topic::Peers(_, Neighbour::Averages, _) => Averages::decode(payload).map(drop),
+        Topic::Peers(_, Neighbour::Taken, _) => Taken::decode(payload).map(drop),
         Topic::Ingest(_, _, Peer::Beat) => Beat::decode(payload).map(drop),
         Topic::Ingest(_, _, Peer::Log) => Log::decode(payload).map(drop),
         Topic::Ingest(_, _, Peer::Ask) => Ask::decode(payload).map(drop),
@@ -197,6 +204,7 @@ fn channel(topic: &Topic) -> String {
     match topic {
         Topic::Up(_, up) => format!("up/{}", up.as_str()),
         Topic::Down(_, down) => format!("down/{}", down.as_str()),
+        Topic::Peers(_, channel, _) => format!("peers/{}", channel.as_str()),
         Topic::Ingest(_, _, peer) => format!("ingest/{}", peer.as_str()),
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::ids::Name;
 use crate::time::Monotonic;
-use crate::wire::Beat;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -24,15 +23,15 @@ pub(super) struct Peer {
 pub(super) struct Peers(BTreeMap<Name, Peer>);
 
 impl Peers {
-    /// Notes a beat. False when there is no room for one more.
-    pub(super) fn heard(&mut self, from: &Name, beat: &Beat, now: Monotonic) -> bool {
+    /// Notes that one was heard. False when there is no room for one more.
+    pub(super) fn heard(&mut self, from: &Name, reach: u32, now: Monotonic) -> bool {
         if self.0.len() >= PEERS_MAX && !self.0.contains_key(from) {
             self.0.retain(|_, peer| now.since(peer.heard) < FORGET_AFTER);
             if self.0.len() >= PEERS_MAX {
                 return false;
             }
         }
-        self.0.insert(from.clone(), Peer { heard: now, reach: beat.reach });
+        self.0.insert(from.clone(), Peer { heard: now, reach });
         true
     }
 

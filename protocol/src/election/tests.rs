@@ -11,7 +11,7 @@ struct World {
     /// Paused until then.
     paused: Vec<Monotonic>,
     /// When, to whom, from whom, what.
-    flying: BTreeMap<(Monotonic, u64), (usize, usize, Beat)>,
+    flying: BTreeMap<(Monotonic, u64), (usize, usize, Word)>,
     sent: u64,
     /// Whom each can hear.
     hears: Vec<Vec<bool>>,
@@ -79,21 +79,12 @@ impl World {
         let role = role.unwrap_or_else(|| node.role());
         let rank = u32::try_from(from).unwrap();
         let term = node.term().cloned();
-        let beat = Beat {
-            role,
-            term,
-            rank,
-            reach: node.reach(),
-            store: String::new(),
-            log: None,
-            in_step: false,
-            keeps: None,
-        };
+        let word = Word { role, term, rank, reach: node.reach() };
         for to in 0..self.nodes.len() {
             if to != from && self.hears[to][from] && !self.rng.percent(self.loss) {
                 self.sent += 1;
                 let arrives = self.now + Duration::from_millis(1 + self.rng.below(100));
-                self.flying.insert((arrives, self.sent), (to, from, beat.clone()));
+                self.flying.insert((arrives, self.sent), (to, from, word.clone()));
             }
         }
     }
@@ -106,13 +97,13 @@ impl World {
             assert!(steps < 200_000, "it spins");
             self.now = next.max(self.now);
             while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= self.now) {
-                let (to, from, beat) = entry.remove();
+                let (to, from, word) = entry.remove();
                 if self.paused[to] > self.now {
                     // It waits in a buffer until the other one looks.
                     self.sent += 1;
-                    self.flying.insert((self.paused[to], self.sent), (to, from, beat));
+                    self.flying.insert((self.paused[to], self.sent), (to, from, word));
                 } else if let Some(node) = &mut self.nodes[to] {
-                    node.heard(&name(from), &beat, self.now);
+                    node.heard(&name(from), &word, self.now);
                     self.effects(to);
                 }
             }

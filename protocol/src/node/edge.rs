@@ -164,7 +164,7 @@ impl EdgeNode {
     fn message(&mut self, topic: &str, payload: &[u8], now: Now) {
         let to_us = match Topic::parse(topic) {
             Ok(Topic::Down(id, channel)) if id == self.config.id => channel,
-            Ok(Topic::Down(..) | Topic::Up(..) | Topic::Ingest(..)) | Err(_) => {
+            Ok(Topic::Down(..) | Topic::Up(..) | Topic::Peers(..) | Topic::Ingest(..)) | Err(_) => {
                 self.refused_messages += 1;
                 return;
             }

@@ -1,6 +1,7 @@
 //! `ingest/{ingester}/beat`: an ingester says to the others of its realm that it lives, and what it is.
 
 use super::{Message, WireError, check_reported_term};
+use crate::election::Word;
 use crate::ids::Term;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,14 @@ pub struct LogPlace {
 
 /// The longest name of a store.
 const STORE_MAX_BYTES: usize = 512;
+
+impl Beat {
+    /// What it says for the election.
+    #[must_use]
+    pub fn word(&self) -> Word {
+        Word { role: self.role, term: self.term.clone(), rank: self.rank, reach: self.reach }
+    }
+}
 
 impl Message for Beat {
     fn check(&self) -> Result<(), WireError> {

@@ -282,7 +282,7 @@ impl Saboteur {
 fn channel(publish: &Publish) -> Option<Up> {
     match Topic::parse(&publish.topic) {
         Ok(Topic::Up(_, channel)) => Some(channel),
-        Ok(Topic::Down(..) | Topic::Ingest(..)) | Err(_) => None,
+        Ok(Topic::Down(..) | Topic::Peers(..) | Topic::Ingest(..)) | Err(_) => None,
     }
 }
 

@@ -66,7 +66,7 @@ impl SiteNode {
             return self.other_store(from, beat);
         }
         self.settled |= beat.role == Role::Leading;
-        self.election.heard(from, beat, now.mono);
+        self.election.heard(from, &beat.word(), now.mono);
         if let Some(lead) = &mut self.lead {
             lead.heard_follower(broker, from, beat, now.mono);
         }
