@@ -4,7 +4,7 @@
 //!
 //! | who | may |
 //! |---|---|
-//! | everybody | `GET /healthz` |
+//! | everybody | `GET /healthz`, and the paths that the program has named as open ([`HttpConfig::open_paths`]) |
 //! | a token with the role `viewer` | `GET`, `HEAD`, `OPTIONS` of everything |
 //! | a token with the role `operator` | everything |
 //! | this machine, when no tokens are configured | everything, and only under a loopback name, against DNS rebinding |

@@ -24,13 +24,16 @@ pub struct HttpConfig {
     pub tls: Option<TlsFiles>,
     /// What one client can take from the others.
     pub limits: Limits,
+    /// Paths that everybody may look at, without a token and under whatever name, exactly as written here; `/healthz` is
+    /// always one. For files that are the same for everybody, such as those of a web page that asks for a token itself.
+    pub open_paths: Vec<String>,
 }
 
 impl HttpConfig {
     /// Plain HTTP without tokens: for a loopback address.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, tokens: None, tls: None, limits: Limits::default() }
+        Self { address, tokens: None, tls: None, limits: Limits::default(), open_paths: Vec::new() }
     }
 
     /// Checks what was given as flags, in the environment or in a file: see [`http_settings!`](crate::http_settings).

@@ -77,7 +77,7 @@ pub async fn serve(config: HttpConfig, routes: Router) -> Result<Door, DoorError
     }
     let limits = config.limits;
     let gate = Arc::new(Gate {
-        guard: Guard::new(routes, tokens, secure, limits),
+        guard: Guard::new(routes, tokens, secure, limits, config.open_paths),
         tls,
         handshake_time: limits.handshake_time,
         head_time: limits.head_time,

@@ -36,13 +36,21 @@ pub(super) struct Guard {
     /// Whether connections have TLS.
     secure: bool,
     limits: Limits,
+    /// With [`OPEN_PATH`]: what everybody may look at.
+    open_paths: Vec<String>,
     failures: Mutex<Failures>,
 }
 
 impl Guard {
-    pub(super) fn new(routes: Router, tokens: Option<Arc<Tokens>>, secure: bool, limits: Limits) -> Self {
+    pub(super) fn new(
+        routes: Router,
+        tokens: Option<Arc<Tokens>>,
+        secure: bool,
+        limits: Limits,
+        open_paths: Vec<String>,
+    ) -> Self {
         let failures = Mutex::new(Failures::new(limits.failures, limits.failures_time));
-        Self { routes, tokens, secure, limits, failures }
+        Self { routes, tokens, secure, limits, open_paths, failures }
     }
 
     pub(super) async fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Response {
@@ -73,7 +81,7 @@ impl Guard {
     /// Who asks, if that is known and he may ask this.
     fn admit(&self, peer: IpAddr, parts: &Parts) -> Result<Option<Caller>, Problem> {
         let change = changes(&parts.method);
-        if !change && parts.uri.path() == OPEN_PATH {
+        if !change && self.is_open(parts.uri.path()) {
             return Ok(None);
         }
         let caller = match &self.tokens {
@@ -88,6 +96,10 @@ impl Guard {
             Some(caller) if change && caller.role < Role::Operator => Err(not_allowed(caller)),
             _ => Ok(caller),
         }
+    }
+
+    fn is_open(&self, path: &str) -> bool {
+        path == OPEN_PATH || self.open_paths.iter().any(|open| open == path)
     }
 
     /// Whose token came with the request. A right one counts however many wrong ones came from its address: behind a

@@ -13,6 +13,20 @@ async fn health_needs_no_token() {
 }
 
 #[tokio::test]
+async fn a_path_that_is_named_open_needs_no_token() {
+    let server = Server::with_tokens().await;
+    assert_eq!(server.ask("GET", "/page", &[]).await.body, "page");
+    server.ask("POST", "/page", &[]).await.assert_problem(401);
+    for near in ["/page/", "/pages", "//page", "/%70age", "/who/../page"] {
+        server.ask("GET", near, &[]).await.assert_problem(401);
+    }
+    let open = Server::open().await;
+    let elsewhere = "Host: evil.example";
+    assert_eq!(open.ask_bare("GET /page HTTP/1.1", &[elsewhere]).await.body, "page", "the same for everybody");
+    open.ask_bare("GET /metrics HTTP/1.1", &[elsewhere]).await.assert_problem(403);
+}
+
+#[tokio::test]
 async fn all_else_needs_one() {
     let server = Server::with_tokens().await;
     for path in

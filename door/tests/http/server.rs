@@ -33,7 +33,7 @@ impl Server {
 
     pub(crate) async fn open_with(limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = HttpConfig { limits, ..HttpConfig::new(any_port()) };
+        let config = HttpConfig { limits, open_paths: vec!["/page".to_owned()], ..HttpConfig::new(any_port()) };
         let door = serve(config, routes()).await.unwrap();
         Self { door, folder, viewer: String::new(), operator: String::new() }
     }
@@ -44,7 +44,8 @@ impl Server {
         let file = folder.path().join("tokens");
         let viewer = add(&file, "grafana", Role::Viewer).unwrap().reveal().to_owned();
         let operator = add(&file, "anna", Role::Operator).unwrap().reveal().to_owned();
-        let config = HttpConfig { tokens: Some(file), ..HttpConfig::new(any_port()) };
+        let config =
+            HttpConfig { tokens: Some(file), open_paths: vec!["/page".to_owned()], ..HttpConfig::new(any_port()) };
         let door = serve(config, routes()).await.unwrap();
         Self { door, folder, viewer, operator }
     }
@@ -91,6 +92,7 @@ pub(crate) fn routes() -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }).post(|| async { "changed" }))
         .route("/readyz", get(|| async { "ok\n" }))
+        .route("/page", get(|| async { "page" }).post(|| async { "changed" }))
         .route("/metrics", get(|| async { "metrics 1\n" }))
         .route("/who", get(who).post(who))
         .route("/length", post(|body: Bytes| async move { body.len().to_string() }))
