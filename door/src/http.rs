@@ -39,6 +39,7 @@ pub use command::{EXAMPLES, TokenCommand, execute};
 pub use config::{HttpConfig, TlsFiles};
 pub use door::{Door, serve};
 pub use error::DoorError;
+pub use headers::DataImages;
 pub use limits::Limits;
 pub use problem::Problem;
 pub use token::file::{TokenFileError, add, list, remove};

@@ -37,6 +37,17 @@ async fn every_answer_protects_the_page() {
 }
 
 #[tokio::test]
+async fn a_page_can_have_images_in_addresses_and_nothing_else() {
+    let server = Server::open().await;
+    let answer = server.ask("GET", "/page", &[]).await;
+    assert_protected(&answer);
+    let policy = answer.header("content-security-policy").unwrap();
+    assert!(policy.contains("img-src 'self' data:") && !policy.contains("unsafe"), "{policy}");
+    let other = server.ask("GET", "/metrics", &[]).await;
+    assert!(!other.header("content-security-policy").unwrap().contains("data:"), "{other:?}");
+}
+
+#[tokio::test]
 async fn no_site_is_let_in_by_a_preflight() {
     let server = Server::open().await;
     let asks = ["Origin: http://evil.example", "Access-Control-Request-Method: POST"];

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use fogline_door::http::{Caller, Door, HttpConfig, Limits, Role, add, serve};
+use fogline_door::http::{Caller, DataImages, Door, HttpConfig, Limits, Role, add, serve};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -92,7 +92,7 @@ pub(crate) fn routes() -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }).post(|| async { "changed" }))
         .route("/readyz", get(|| async { "ok\n" }))
-        .route("/page", get(|| async { "page" }).post(|| async { "changed" }))
+        .route("/page", get(|| async { (Extension(DataImages), "page") }).post(|| async { "changed" }))
         .route("/metrics", get(|| async { "metrics 1\n" }))
         .route("/who", get(who).post(who))
         .route("/length", post(|body: Bytes| async move { body.len().to_string() }))
