@@ -15,6 +15,7 @@ mod parameters;
 mod probes;
 mod readings;
 mod regions;
+mod room;
 mod served;
 mod swagger;
 #[cfg(test)]
@@ -51,6 +52,7 @@ fn routes(served: Arc<Served>) -> Router {
     routes
         .merge(openapi::route(&document))
         .merge(swagger::routes())
+        .merge(room::routes())
         .fallback(async |uri: Uri| ApiError::NoPage(uri.path().to_owned()))
         .method_not_allowed_fallback(async |method: Method| ApiError::Method(method))
         .with_state(served)
@@ -62,5 +64,6 @@ fn routes(served: Arc<Served>) -> Router {
 /// When others can reach the address and there are no tokens, when it cannot be listened on, and when tokens, certificate
 /// or key cannot be used.
 pub(crate) async fn serve(config: HttpConfig, served: Served) -> Result<Door, DoorError> {
+    let config = HttpConfig { open_paths: room::open_paths(), ..config };
     serve_routes(config, routes(Arc::new(served))).await
 }
