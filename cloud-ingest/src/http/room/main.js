@@ -29,6 +29,8 @@ views.forEach(({ id, element }) => {
   element.classList.add("view");
   element.id = `view-${id}`;
   element.hidden = true;
+  // Until it has been told anything, it has nothing to show: no figure is not 0.
+  element.setAttribute("aria-busy", "true");
 });
 place.append(problem, ...views.map(({ element }) => element));
 
@@ -55,6 +57,7 @@ async function refresh() {
   refreshed = Date.now();
   try {
     await view.refresh();
+    view.element.setAttribute("aria-busy", "false");
     if (view === shown) problem.hidden = true;
   } catch (error) {
     if (view === shown) tell(error);
@@ -82,6 +85,8 @@ const connection = new Connection({
     document.getElementById("forget").hidden = token.get() === null;
   },
   event(name, data) {
+    // It is asked for again when the view is next refreshed.
+    if (name === "lagged") views.forEach((view) => view.stale?.());
     if (name === "health" || name === "leader") tellSite(data);
     for (const view of views) {
       if (view.on[name]?.(data) !== false && view === shown && view.on[name]) dirty = true;

@@ -9,8 +9,9 @@ import { SERIES_MAX, SeriesSet } from "../series.js";
 import { Table } from "../table.js";
 import { Tiles } from "../tiles.js";
 
-/** Aggregates of a node that are asked for at a time. */
+/** Aggregates of a node that are asked for at first, and since. */
 const AGGREGATES = 120;
+const AGGREGATES_NEW = 6;
 /** Averages in upload, one of each node and one of the whole city. */
 const UPLOADS_MAX = 500;
 /** A city is so many places wide and high. */
@@ -21,6 +22,7 @@ const GLOBAL = "whole city";
 export function city() {
   let nodes = [];
   let coordinator = null;
+  let loaded = false;
   const averages = new SeriesSet({ most: 3 * AGGREGATES });
   const tiles = new Tiles();
   const map = new Chart({
@@ -54,10 +56,12 @@ export function city() {
   async function refresh() {
     nodes = (await get("/api/nodes", { missing: true })) ?? [];
     coordinator = uploader((await list(`/api/v1/readings/latest?kind=city&limit=${UPLOADS_MAX}`)).items);
-    await load(GLOBAL, `/api/measurements?n=${AGGREGATES}`);
+    const wanted = loaded ? AGGREGATES_NEW : AGGREGATES;
+    await load(GLOBAL, `/api/measurements?n=${wanted}`);
     for (const { id } of nodes.slice(0, SERIES_MAX - 1)) {
-      await load(id, `/api/measurements/${encodeURIComponent(id)}?n=${AGGREGATES}`);
+      await load(id, `/api/measurements/${encodeURIComponent(id)}?n=${wanted}`);
     }
+    loaded = true;
   }
 
   async function load(name, path) {
@@ -77,7 +81,8 @@ export function city() {
     return Promise.all([map.draw(picture(roles)), chart.draw(averages)]);
   }
 
-  return { id: "city", title: "City", element, everyMs: 4_000, refresh, draw, on: {} };
+  const stale = () => (loaded = false);
+  return { id: "city", title: "City", element, everyMs: 4_000, refresh, draw, stale, on: {} };
 }
 
 /** Who uploaded the newest average of the whole city: that is the coordinator's work. */

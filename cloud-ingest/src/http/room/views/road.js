@@ -18,7 +18,7 @@ export function road() {
   const signs = new Signs();
   const note = make("p", { class: "note" });
   const element = make("div", {}, head("Road", "Average speed in windows of 5 s, and the limits drawn from it"), chart.element,
-    panel("Limits", "What each agent was told last, and whether it has said that it shows it", "third", note, signs.element));
+    panel("Limits", null, "third", note, signs.element));
   let loaded = false;
 
   async function refresh() {
@@ -44,7 +44,7 @@ export function road() {
     signs.show(all.slice(0, SIGNS_MAX));
     const waiting = all.filter(([, limit]) => stateOf(limit).name === "waiting").length;
     const left = all.length > SIGNS_MAX ? ` The first ${SIGNS_MAX} are shown.` : "";
-    setText(note, all.length === 0 ? "No limit has been decided yet." : `${counted(all.length, "limit")}, ${number(waiting)} not acknowledged yet.${left}`);
+    setText(note, all.length === 0 ? "No limit has been decided yet." : `${counted(all.length, "limit")}, ${number(waiting)} of them not acknowledged by its agent yet.${left}`);
     return chart.draw(averages.set);
   }
 
