@@ -17,7 +17,7 @@ export class BarChart {
     const known = bars.filter(({ value }) => typeof value === "number").sort((a, b) => b.value - a.value);
     const words = known.length === 0
       ? "No figures yet"
-      : `Highest ${known[0].name}, ${say(known[0].value)}; lowest ${known[known.length - 1].name}, ${say(known[known.length - 1].value)}`;
+      : `Highest ${known[0].name}, ${say(known[0].value)}; lowest ${known.at(-1).name}, ${say(known.at(-1).value)}`;
     return this.chart.draw({
       traces: [{
         type: "bar",

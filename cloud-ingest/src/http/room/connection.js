@@ -8,11 +8,13 @@ import { clockTime } from "./format.js";
 const EVENTS = "agent,average,limit,invoice,health,leader";
 /** The server says something every 2 s, and a comment every 10 s at the latest. */
 const SILENCE_MS = 12_000;
+/** A tab that nobody looks at gives its stream back: a browser has six connections to a server for all its tabs. */
+const REST_AFTER_MS = 30_000;
 const RETRY_FIRST_MS = 500;
 const RETRY_LAST_MS = 5_000;
 
 /**
- * Keeps the events coming. Calls `changed(state, words)` with connecting, live, lost or locked, `event(name, data)` with
+ * Keeps the events coming. Calls `changed(state, words)` with connecting, live, lost, locked or resting, `event(name, data)` with
  * each event, and `back()` whenever the events begin (again): what has changed meanwhile must be asked for then.
  */
 export class Connection {
@@ -23,18 +25,29 @@ export class Connection {
     this.abort = null;
     this.timer = null;
     this.stopped = false;
+    this.resting = false;
+    this.restTimer = null;
     addEventListener("online", () => this.hurry());
-    document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
+    document.addEventListener("visibilitychange", () => this.seen(!document.hidden));
     setInterval(() => this.watch(), 1000);
   }
 
   /** Connects now, or again: with another token, for example. */
   start() {
+    this.stop();
     this.stopped = false;
-    this.abort?.abort();
+    this.resting = false;
+    this.open();
+  }
+
+  /** Ends the stream and what waits for it. */
+  stop() {
+    const abort = this.abort;
+    this.abort = null;
+    this.stopped = true;
     clearTimeout(this.timer);
     this.timer = null;
-    this.open();
+    abort?.abort();
   }
 
   async open() {
@@ -76,8 +89,7 @@ export class Connection {
   }
 
   lock(detail) {
-    this.abort = null;
-    this.stopped = true;
+    this.stop();
     this.say("locked", "A token is needed", detail);
   }
 
@@ -89,6 +101,21 @@ export class Connection {
     // A little of chance, so that many walls do not ask at the same moment.
     this.timer = setTimeout(() => this.start(), this.retryMs * (0.75 + Math.random() / 2));
     this.retryMs = Math.min(this.retryMs * 2, RETRY_LAST_MS);
+  }
+
+  /** Somebody looks at the tab again, or nobody any more. */
+  seen(looked) {
+    clearTimeout(this.restTimer);
+    if (!looked) this.restTimer = setTimeout(() => this.rest(), REST_AFTER_MS);
+    else if (this.resting) this.start();
+    else this.hurry();
+  }
+
+  rest() {
+    if (this.stopped) return;
+    this.stop();
+    this.resting = true;
+    this.say("resting", "Resting while this tab is hidden");
   }
 
   /** Tries at once when there is reason to hope. */

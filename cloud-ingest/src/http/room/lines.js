@@ -18,9 +18,9 @@ const DASHES = ["solid", "dash", "dot", "dashdot"];
 const TICKS = [{ dtickrange: [null, 59_999], value: "%H:%M:%S" }, { dtickrange: [60_000, null], value: "%H:%M" }];
 
 export class LineChart {
-  /** `unit` and `digits` are those of the values; `size` and `place` as of a Chart. */
-  constructor({ title, unit, digits = 1, size, place }) {
-    Object.assign(this, { unit, digits });
+  /** `unit` and `digits` are those of the values; `size` and `place` as of a Chart; `fromZero`: the axis begins at 0. */
+  constructor({ title, unit, digits = 1, size, place, fromZero = false }) {
+    Object.assign(this, { unit, digits, fromZero });
     this.chart = new Chart({ title, columns: COLUMNS, size, place });
     this.element = this.chart.element;
   }
@@ -32,6 +32,7 @@ export class LineChart {
     const bare = (value) => number(value, this.digits);
     const facts = entries.map(([name, points]) => ({ name, ...factsOf(points) }));
     const words = facts.map(({ name, last, low, high }) => `${name} ${bare(last.mean)} (${bare(low)} to ${bare(high)})`);
+    const intro = `Now, in ${this.unit} (lowest to highest)`;
     const more = set.left > 0 ? `. Not drawn: ${number(set.left)} more` : "";
     const rows = facts.map(({ name, last, mean, low, high }) => ({
       key: name,
@@ -43,9 +44,14 @@ export class LineChart {
         hovermode: "x unified",
         showlegend: entries.length > 1,
         xaxis: { type: "date", hoverformat: "%H:%M:%S", tickformatstops: TICKS, showgrid: false },
-        yaxis: { ticksuffix: ` ${this.unit}`, nticks: 5, hoverformat: `,.${this.digits}f`, rangemode: "normal" },
+        yaxis: {
+          ticksuffix: ` ${this.unit}`,
+          nticks: 5,
+          hoverformat: `,.${this.digits}f`,
+          rangemode: this.fromZero ? "tozero" : "normal",
+        },
       },
-      words: words.length > 0 ? `Now, in ${this.unit} (lowest to highest): ${words.join("; ")}${more}` : "No figures in the last half hour",
+      words: words.length > 0 ? `${intro}: ${words.join("; ")}${more}` : "No figures in the last half hour",
       rows,
     });
   }

@@ -83,6 +83,8 @@ const connection = new Connection({
     setText(document.getElementById("connection"), words);
     unlock.show(state === "locked", detail);
     document.getElementById("forget").hidden = token.get() === null;
+    // A link cannot send a token.
+    document.getElementById("documents").hidden = state === "locked" || token.get() !== null;
   },
   event(name, data) {
     // It is asked for again when the view is next refreshed.

@@ -16,11 +16,11 @@ export class Table {
       make("th", { scope: "col", role: "columnheader", class: kind === "number" ? "number" : null }, title));
     const head = make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...titles));
     // Roles are said because cards on a phone are no table to a browser.
-    const table = make("table", { class: "cards", role: "table" }, make("caption", { class: "only-heard" }, caption), head, this.body);
-    this.table = table;
+    const named = make("caption", { class: "only-heard" }, caption);
+    this.table = make("table", { class: "cards", role: "table" }, named, head, this.body);
     this.empty = make("p", { class: "empty" }, empty);
     const around = scroll ? { class: "scroll", tabindex: "0", role: "region", "aria-label": caption } : {};
-    this.element = make("div", around, table, this.empty);
+    this.element = make("div", around, this.table, this.empty);
     this.show([]);
   }
 

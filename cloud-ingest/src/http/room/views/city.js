@@ -76,7 +76,14 @@ export function city() {
     tiles.show(figures(roles, newest.get(GLOBAL)));
     table.show(roles.map((node) => ({
       key: node.id,
-      cells: [node.id, roleOf(node), number(node.u), number(node.v), quantity(newest.get(node.id)?.mean, UNIT, 1), timeOf(newest.get(node.id)?.start_us)],
+      cells: [
+        node.id,
+        roleOf(node),
+        number(node.u),
+        number(node.v),
+        quantity(newest.get(node.id)?.mean, UNIT, 1),
+        timeOf(newest.get(node.id)?.start_us),
+      ],
     })));
     return Promise.all([map.draw(picture(roles)), chart.draw(averages)]);
   }
@@ -95,10 +102,12 @@ const roleOf = ({ coordinates }) => (coordinates ? "coordinator" : "node");
 
 function figures(nodes, whole) {
   const coordinator = nodes.find(({ coordinates }) => coordinates);
+  const where = coordinator ? `at ${coordinator.u}, ${coordinator.v}` : "none is known";
+  const when = whole ? `at ${timeOf(whole.start_us)}` : "no average yet";
   return [
     { name: "nodes", value: number(nodes.length), more: "connected" },
-    { name: "coordinator", value: coordinator?.id ?? NOTHING, more: coordinator ? `at ${coordinator.u}, ${coordinator.v}` : "none is known" },
-    { name: GLOBAL, value: quantity(whole?.mean, UNIT, 1), more: whole ? `at ${timeOf(whole.start_us)}` : "no average yet" },
+    { name: "coordinator", value: coordinator?.id ?? NOTHING, more: where },
+    { name: GLOBAL, value: quantity(whole?.mean, UNIT, 1), more: when },
   ];
 }
 
@@ -116,7 +125,8 @@ function picture(nodes) {
     textfont: { color: colour("ink") },
     hovertemplate: "%{text} at %{x}, %{y}<extra></extra>",
   });
-  const [coordinators, others] = [nodes.filter(({ coordinates }) => coordinates), nodes.filter(({ coordinates }) => !coordinates)];
+  const coordinators = nodes.filter(({ coordinates }) => coordinates);
+  const others = nodes.filter(({ coordinates }) => !coordinates);
   const axis = (title) => ({ range: [-3, CITY_SIDE + 5], dtick: 20, title: { text: title } });
   return {
     traces: [

@@ -83,10 +83,25 @@ function figures(agents) {
   const lost = agents.reduce((sum, agent) => sum + agent.lost, 0);
   return [
     { name: "online", value: number(online), more: `of ${counted(agents.length, "agent")}` },
-    { name: "offline", value: number(away), state: away > 0 ? "bad" : null, more: away > 0 ? "their readings wait" : "all are here" },
+    {
+      name: "offline",
+      value: number(away),
+      state: away > 0 ? "bad" : null,
+      more: away > 0 ? "their readings wait" : "all are here",
+    },
     { name: "readings wait", value: number(queued), more: "in all queues" },
-    { name: "longest lag", value: duration(oldest), state: oldest > LATE_S ? "warn" : null, more: "age of the oldest that waits" },
-    { name: "readings in gaps", value: number(lost), state: lost > 0 ? "warn" : null, more: lost > 0 ? "dropped or damaged" : "nothing is missing" },
+    {
+      name: "longest lag",
+      value: duration(oldest),
+      state: oldest > LATE_S ? "warn" : null,
+      more: "age of the oldest that waits",
+    },
+    {
+      name: "readings in gaps",
+      value: number(lost),
+      state: lost > 0 ? "warn" : null,
+      more: lost > 0 ? "dropped or damaged" : "nothing is missing",
+    },
   ];
 }
 

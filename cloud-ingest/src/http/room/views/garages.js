@@ -79,20 +79,33 @@ export function garages() {
 
 function figures({ occupied, capacity, items }, invoices, clarifications) {
   const free = typeof capacity === "number" ? capacity - occupied : null;
+  const [latest] = invoices;
+  const unclear = clarifications.length;
   return [
     { name: "places free", value: number(free), more: `of ${number(capacity)} in ${counted(items.length, "garage")}` },
     { name: "places taken", value: number(occupied), more: capacity > 0 ? `${number((100 * occupied) / capacity)} %` : "" },
-    { name: "latest invoice", value: invoices.length > 0 ? euro(invoices[0].cents) : number(null), more: invoices.length > 0 ? timeOf(invoices[0].left_us) : "none yet" },
-    { name: "to be cleared up", value: number(clarifications.length), state: clarifications.length > 0 ? "warn" : null, more: clarifications.length > 0 ? "see below" : "all bills are clear" },
+    { name: "latest invoice", value: euro(latest?.cents), more: latest ? timeOf(latest.left_us) : "none yet" },
+    {
+      name: "to be cleared up",
+      value: number(unclear),
+      state: unclear > 0 ? "warn" : null,
+      more: unclear > 0 ? "see below" : "all bills are clear",
+    },
   ];
 }
 
 function occupancy(items) {
   const names = items.map(({ garage, region }) => `${garage} · ${region}`);
   const bar = (name, values, fill) => ({
-    type: "bar", orientation: "h", name, y: names.map(plain), x: values, marker: { color: fill }, hovertemplate: `%{y}: %{x} ${name}<extra></extra>`,
+    type: "bar",
+    orientation: "h",
+    name,
+    y: names.map(plain),
+    x: values,
+    marker: { color: fill },
+    hovertemplate: `%{y}: %{x} ${name}<extra></extra>`,
   });
-  const words = items.map(({ garage, occupied, capacity }) => `${garage}: ${number(occupied)} of ${number(capacity)} places taken`);
+  const words = items.map(({ garage, occupied, capacity }) => `${garage}: ${number(occupied)} of ${number(capacity)} taken`);
   return {
     traces: [
       bar("taken", items.map(({ occupied }) => occupied), colour("series-1")),

@@ -15,8 +15,14 @@ const LETTERS_MAX = 100;
 export function health() {
   const rates = new SeriesSet({ most: FIGURES_MAX });
   const latency = new SeriesSet({ most: FIGURES_MAX });
-  const rateChart = new LineChart({ title: "Readings a second", unit: "/s", digits: 1, place: "half" });
-  const latencyChart = new LineChart({ title: "From a reading's time to the store", unit: "ms", digits: 0, place: "half" });
+  const rateChart = new LineChart({ title: "Readings a second", unit: "/s", place: "half", fromZero: true });
+  const latencyChart = new LineChart({
+    title: "From a reading's time to the store",
+    unit: "ms",
+    digits: 0,
+    place: "half",
+    fromZero: true,
+  });
   const tiles = new Tiles();
   const told = make("p", { class: "notice", role: "status", hidden: "" });
   const facts = new Table({
@@ -39,9 +45,9 @@ export function health() {
   let now = null;
   let since = null;
   let dead = { items: [], more: false };
-  const note = make("p", { class: "note" }, "Readings that the store refuses for good. An operator can have one tried again, or discard it.");
+  const note = "Readings that the store refuses for good. An operator can have one tried again, or discard it.";
   const element = make("div", {}, head("Health", "Of this ingester"), tiles.element, rateChart.element, latencyChart.element,
-    panel("Dead letters", null, "", note, told, letters.element), panel("Ingester", null, "", facts.element));
+    panel("Dead letters", note, "", told, letters.element), panel("Ingester", null, "", facts.element));
 
   function take(figures) {
     const start_us = Date.now() * 1000;
@@ -54,7 +60,7 @@ export function health() {
     now = figures;
     if (typeof figures.readings_per_s === "number") rates.put("received", { start_us, mean: figures.readings_per_s });
     if (figures.latency_ms) {
-      latency.put("half of them within", { start_us, mean: figures.latency_ms.p50 });
+      latency.put("half within", { start_us, mean: figures.latency_ms.p50 });
       latency.put("99 of 100 within", { start_us, mean: figures.latency_ms.p99 });
     }
     return true;
@@ -125,19 +131,39 @@ function readingOf({ seq, reading }) {
 
 function figures({ readings_per_s, latency_ms, store_errors_total, store_down, dead_total, connected, brokers }) {
   const away = brokers.length - connected.length;
+  const errors = counted(store_errors_total, "error");
   return [
     { name: "readings a second", value: number(readings_per_s, 1), more: "received" },
     { name: "to the store", value: quantity(latency_ms?.p50, "ms"), more: `99 of 100 in ${quantity(latency_ms?.p99, "ms")}` },
-    { name: "store", value: store_down ? "down" : "up", state: store_down ? "bad" : null, more: store_down ? String(store_down) : counted(store_errors_total, "error") },
-    { name: "dead letters", value: number(dead_total), state: dead_total > 0 ? "warn" : null, more: dead_total > 0 ? "since the start; see below" : "since the start" },
-    { name: "brokers connected", value: `${number(connected.length)} of ${number(brokers.length)}`, state: connected.length === 0 ? "bad" : away > 0 ? "warn" : null, more: connected.join(", ") || "none" },
+    {
+      name: "store",
+      value: store_down ? "down" : "up",
+      state: store_down ? "bad" : null,
+      more: store_down ? `${errors}; ${store_down}` : errors,
+    },
+    {
+      name: "dead letters",
+      value: number(dead_total),
+      state: dead_total > 0 ? "warn" : null,
+      more: dead_total > 0 ? "since the start; see below" : "since the start",
+    },
+    {
+      name: "brokers connected",
+      value: `${number(connected.length)} of ${number(brokers.length)}`,
+      state: connected.length === 0 ? "bad" : away > 0 ? "warn" : null,
+      more: connected.join(", ") || "none",
+    },
   ];
 }
 
-const STANDBY = new Map([[true, "a standby has each billing reading too"], [false, "no standby: bills are on this ingester alone"]]);
+const STANDBY = new Map([
+  [true, "a standby has each billing reading too"],
+  [false, "no standby: bills are on this ingester alone"],
+]);
 
 function factsOf(health) {
-  const { ingester, version, role, leader, term, agents, readings_total, stored_total, duplicates_total, out_of_range_total, held_bytes, billing } = health;
+  const { ingester, version, role, leader, term, agents, held_bytes, billing } = health;
+  const { readings_total, stored_total, duplicates_total, out_of_range_total } = health;
   return [
     ["Name and version", `${ingester}, ${version}`],
     ["Role", `${role}; leader: ${leader ?? "none"}; term ${number(term)}`],

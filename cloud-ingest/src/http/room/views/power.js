@@ -62,7 +62,14 @@ export function power() {
     })));
     homes.show(households.map(({ region, agent, household, postcode, state_name, power_w, energy_kwh, ts_us }) => ({
       key: `${region}/${agent}/${household}`,
-      cells: [household, postcode ?? "not known", state_name ?? "not known", quantity(power_w, "W"), quantity(energy_kwh, "kWh", 2), timeOf(ts_us)],
+      cells: [
+        household,
+        postcode ?? "not known",
+        state_name ?? "not known",
+        quantity(power_w, "W"),
+        quantity(energy_kwh, "kWh", 2),
+        timeOf(ts_us),
+      ],
     })));
     const bars = (field) => states.map((state) => ({ name: state.name, short: state.state, value: state[field] }));
     return Promise.all([energy.draw(bars("annual_kwh")), price.draw(bars("price_eur"), "series-3")]);

@@ -44,7 +44,8 @@ export function road() {
     signs.show(all.slice(0, SIGNS_MAX));
     const waiting = all.filter(([, limit]) => stateOf(limit).name === "waiting").length;
     const left = all.length > SIGNS_MAX ? ` The first ${SIGNS_MAX} are shown.` : "";
-    setText(note, all.length === 0 ? "No limit has been decided yet." : `${counted(all.length, "limit")}, ${number(waiting)} of them not acknowledged by its agent yet.${left}`);
+    const counts = `${counted(all.length, "limit")}, ${number(waiting)} of them not acknowledged by its agent yet.`;
+    setText(note, all.length === 0 ? "No limit has been decided yet." : counts + left);
     return chart.draw(averages.set);
   }
 
@@ -82,7 +83,8 @@ class Signs {
     limits.forEach(([key, limit], place) => {
       const sign = this.signs.get(key) ?? this.add(key);
       fill(sign, limit);
-      if (this.element.children[place] !== sign.element) this.element.insertBefore(sign.element, this.element.children[place] ?? null);
+      const there = this.element.children[place];
+      if (there !== sign.element) this.element.insertBefore(sign.element, there ?? null);
     });
   }
 
