@@ -10,6 +10,7 @@
 
 mod agents;
 mod aggregates;
+mod city;
 mod commit;
 mod dead;
 mod decisions;
@@ -37,6 +38,7 @@ pub(crate) mod testing;
 mod thread;
 
 pub use aggregates::{HOURS_KEPT, MINUTES_KEPT, WINDOWS_KEPT};
+pub use city::{CITY_AHEAD_MAX, CITY_IDS_KEPT, CITY_KEPT};
 pub use dead::{DEAD_LETTERS_MAX, LetterId, LetterIdError};
 pub use decisions::DECISIONS_KEPT;
 pub use file::Synchronous;

@@ -5,7 +5,7 @@ use super::dead::{self, DeadLetter};
 use super::names::Names;
 use super::number::{from_sql, now_us, to_sql};
 use super::state::StateDb;
-use super::{agents, decisions, latest, ledger, progress};
+use super::{agents, city, decisions, latest, ledger, progress};
 use fogline_protocol::store::{Commit, CommitReport, StoreFault};
 use rusqlite::{ErrorCode, Transaction, TransactionBehavior};
 
@@ -89,6 +89,7 @@ impl StateCommit<'_> {
             latest::save(&self.db, self.names, row)?;
         }
         ledger::save(&self.db, self.names, &commit.bills.stays, &commit.bills.clarifications)?;
+        city::take(&self.db, &commit.points, self.now_us)?;
         self.db
             .prepare_cached(
                 "UPDATE state SET term = max(term, ?1), commit_id = ?2, stored = ?3, dead = ?4,

@@ -16,6 +16,7 @@ const SCHEMA: &str = concat!(
     include_str!("schema/readings.sql"),
     include_str!("schema/latest.sql"),
     include_str!("schema/ledger.sql"),
+    include_str!("schema/city.sql"),
 );
 /// From layout 1 to 2: the identity, and the index by register.
 const FROM_1: &str = "
@@ -23,7 +24,7 @@ const FROM_1: &str = "
     UPDATE state SET identity = lower(hex(randomblob(8)));
     DROP INDEX decision_outstanding;
     CREATE INDEX decision_outstanding ON decision (agent, key) WHERE fate = 'outstanding';";
-/// From layout 2 to 3: marks of readings, the newest readings, and the ledger of the garages.
+/// From layout 2 to 3: marks of readings, the newest readings, the ledger of the garages, and the city.
 const FROM_2: &str = concat!(
     "ALTER TABLE state ADD COLUMN plate_key TEXT NOT NULL DEFAULT '';
     UPDATE state SET plate_key = lower(hex(randomblob(32)));
@@ -32,6 +33,7 @@ const FROM_2: &str = concat!(
     include_str!("schema/readings.sql"),
     include_str!("schema/latest.sql"),
     include_str!("schema/ledger.sql"),
+    include_str!("schema/city.sql"),
 );
 /// Larger pages than SQLite's default: points come in by the megabyte, and each page written costs a checksum in the log.
 const PAGE_BYTES: i64 = 8192;
@@ -86,6 +88,9 @@ mod tests {
         ALTER TABLE reading DROP COLUMN flags;
         ALTER TABLE state DROP COLUMN plate_key;
         CREATE VIEW readings AS SELECT * FROM reading;
+        DROP TABLE city_node;
+        DROP TABLE city_measurement;
+        DROP TABLE setting;
         ALTER TABLE state DROP COLUMN identity;
         DROP INDEX decision_outstanding;
         CREATE INDEX decision_outstanding ON decision (id) WHERE fate = 'outstanding';
@@ -113,6 +118,26 @@ mod tests {
         assert_eq!(schema(&dir), whole);
         let agent = super::super::testing::agent("north", "r1");
         assert_eq!(sqlite(&dir).recall(&agent, StreamId::from_bits(7)).unwrap().unwrap().through, 3);
+    }
+
+    #[test]
+    fn the_tables_of_the_city_come_to_an_older_layout_as_they_are_in_a_new_one() {
+        let tables = ["city_node", "city_measurement", "setting"];
+        let columns = |dir: &tempfile::TempDir, table: &str| -> Vec<(String, String, bool, i64)> {
+            let db = Connection::open(dir.path().join("fogline.db")).unwrap();
+            let mut statement =
+                db.prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_info(?1) ORDER BY cid").unwrap();
+            let rows = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)));
+            rows.unwrap().map(Result::unwrap).collect()
+        };
+        let dir = tempfile::tempdir().unwrap();
+        drop(state(&dir));
+        let whole = tables.map(|table| columns(&dir, table));
+        assert!(whole.iter().all(|columns| columns.len() >= 2));
+        let away = "DROP TABLE city_node; DROP TABLE city_measurement; DROP TABLE setting; PRAGMA user_version = 2;";
+        Connection::open(dir.path().join("fogline.db")).unwrap().execute_batch(away).unwrap();
+        drop(state(&dir));
+        assert_eq!(tables.map(|table| columns(&dir, table)), whole);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod agents;
 mod averages;
+mod city;
 mod dead;
 mod limits;
 mod listed;
