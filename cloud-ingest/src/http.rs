@@ -4,6 +4,8 @@
 //! The router and the document at `/openapi.json` are made from that one list.
 
 mod agents;
+mod body;
+mod city;
 mod dead_letters;
 mod error;
 mod events;
@@ -44,6 +46,7 @@ fn api() -> OpenApiRouter<Arc<Served>> {
         .merge(readings::routes())
         .merge(events::routes())
         .merge(dead_letters::routes())
+        .merge(city::routes())
 }
 
 /// All that is served.

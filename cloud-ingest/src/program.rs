@@ -80,6 +80,7 @@ pub async fn run(
         brokers: brokers.clone(),
         whereabouts: whereabouts.clone(),
         live,
+        shares: config.shared,
         changes: store.changes(),
     };
     let door = http::serve(config.http, served).await?;

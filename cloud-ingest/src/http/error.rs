@@ -31,9 +31,15 @@ pub(crate) enum ApiError {
         /// Its name, or what is known of it.
         leader: String,
     },
+    /// Ask again in some seconds.
+    #[error("no ingester leads yet: ask again in some seconds, or see /readyz")]
+    NobodyLeads,
     /// The store cannot do it now, or needs its operator.
     #[error("{0}")]
     Store(ChangeError),
+    /// A rule of what is asked for forbids it, whoever asks.
+    #[error("{0}")]
+    Forbidden(String),
     /// All places are taken.
     #[error("{0}")]
     Full(String),
@@ -57,9 +63,12 @@ impl IntoResponse for ApiError {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) | Self::NoPage(_) => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::StandsBy { .. } => StatusCode::MISDIRECTED_REQUEST,
-            Self::Store(_) | Self::Full(_) | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NobodyLeads | Self::Store(_) | Self::Full(_) | Self::Unavailable(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         };
         Problem::new(status, self.to_string()).into_response()
     }

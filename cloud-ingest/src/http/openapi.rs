@@ -21,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
     tags(
         (name = "agents", description = "Who there is, and what was decided for them"),
         (name = "readings", description = "What was measured"),
+        (name = "city", description = "Particulate matter: nodes, and their averages"),
         (name = "operation", description = "How the ingester is, and what needs its operator"),
     )
 )]

@@ -26,6 +26,8 @@ pub(crate) struct Served {
     pub(crate) whereabouts: Whereabouts,
     /// What goes on.
     pub(crate) live: Live,
+    /// Whether the one that leads, if it is another, has the same database.
+    pub(crate) shares: bool,
     /// For what people change.
     pub(crate) changes: StoreChanges,
 }
@@ -50,17 +52,27 @@ impl Served {
         &self,
         change: impl FnOnce(&mut dyn Store, u64) -> Result<T, StoreFault> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let leading = self.live.vitals.leading();
-        let elsewhere = || {
-            let leader = leading.leader.clone().filter(|_| leading.role != Role::Leading);
-            ApiError::StandsBy { leader: leader.unwrap_or_else(|| "again, when one leads".to_owned()) }
-        };
-        if leading.role != Role::Leading {
-            return Err(elsewhere());
-        }
+        self.check_leads()?;
         self.changes.make(change).await.map_err(|error| match error {
-            ChangeError::StandsBy => elsewhere(),
+            ChangeError::StandsBy => self.check_leads().err().unwrap_or(ApiError::NobodyLeads),
             error => ApiError::Store(error),
         })
+    }
+    /// That what this ingester's database says is what the leader's says. While nobody leads it does.
+    pub(super) fn check_knows(&self) -> Result<(), ApiError> {
+        match self.check_leads() {
+            Err(error @ ApiError::StandsBy { .. }) if !self.shares => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// That this ingester leads, or else who is to be asked.
+    fn check_leads(&self) -> Result<(), ApiError> {
+        let leading = self.live.vitals.leading();
+        match (leading.role, leading.leader) {
+            (Role::Leading, _) => Ok(()),
+            (_, Some(leader)) => Err(ApiError::StandsBy { leader }),
+            (_, None) => Err(ApiError::NobodyLeads),
+        }
     }
 }

@@ -84,7 +84,7 @@ impl Site {
         whereabouts.heard("fogline/v1/north/r1/up/hello", 1);
         let watch = live.clone();
         let (link, changes) = (Box::new(Default::default), store.changes());
-        let served = Served { database, snapshots: watched, link, brokers, whereabouts, live, changes };
+        let served = Served { database, snapshots: watched, link, brokers, whereabouts, live, shares: false, changes };
         Self { routes: routes(Arc::new(served)), feed, snapshots, store, live: Some(task), watch, answers, dir }
     }
 

@@ -42,7 +42,7 @@ pub(crate) const fn take(run: u64) -> TakeOver {
 }
 
 /// A database that nothing remains of.
-pub(crate) fn memory() -> (Connection, Names) {
+pub(super) fn memory() -> (Connection, Names) {
     let mut connection = Connection::open_in_memory().unwrap();
     layout::make(&mut connection).unwrap();
     (connection, Names::default())
