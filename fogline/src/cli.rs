@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{audit, bench, demo, tls};
+use crate::{analyst, audit, bench, demo, tls};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use fogline_agent::command::AgentCommand;
@@ -36,6 +36,7 @@ Examples:
   fogline bench --backlog 1000000       how fast a queue drains after an outage
   fogline bench --failover              how soon another site takes over
   fogline audit                         whether anything was lost or stored twice
+  fogline analyst latest 10             what a city measures
   fogline lab                           two minutes of faults, and where every reading is afterwards
   fogline tls init tls                  certificates for a site of your own
   fogline completions bash > ~/.local/share/bash-completion/completions/fogline
@@ -80,6 +81,9 @@ enum Command {
     /// Compare what was accepted with what is stored: what is lost, what is there twice
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::AuditArgs),
+    /// Ask an ingester for the nodes of a city, their averages and statistics
+    #[command(after_help = analyst::EXAMPLES)]
+    Analyst(analyst::AnalystArgs),
     /// Start a site, strike it with faults, and count where every reading is
     #[command(after_help = fogline_lab::command::EXAMPLES)]
     Lab(fogline_lab::command::LabArgs),
@@ -178,6 +182,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             runtime.block_on(bench::execute(args))
         }
         Command::Audit(args) => audit::execute(args),
+        Command::Analyst(args) => analyst::execute(args),
         Command::Lab(args) => {
             let runtime = Builder::new_multi_thread().worker_threads(LAB_THREADS).enable_all().build()?;
             runtime.block_on(fogline_lab::command::execute(args))
@@ -243,6 +248,12 @@ mod tests {
             "fogline audit --data-dir a --data-dir b --queue c --queue d/queue.db --json",
             "fogline lab --minutes 30 --seed 7 --store influxdb --faults kill-agent,kill-broker --json",
             "fogline lab kill-broker",
+            "fogline analyst nodes",
+            "fogline analyst --api https://gate:8080 --ca ca.pem --token-file t --json nearest 0 99",
+            "fogline analyst latest 1000 --json",
+            "fogline analyst node node-1 1",
+            "fogline analyst stats 10",
+            "fogline analyst node-stats node-1 10",
             "fogline broker --listen 127.0.0.1:0",
             "fogline ingest --store null -v",
             "fogline ingest healthcheck",
@@ -270,6 +281,11 @@ mod tests {
         for line in [
             "fogline",
             "fogline bench --agents 0",
+            "fogline analyst",
+            "fogline analyst nearest 100 0",
+            "fogline analyst latest 0",
+            "fogline analyst latest 1001",
+            "fogline analyst node A/b 1",
             "fogline demo --sites 3",
             "fogline demo --pull S1",
             "fogline bench --rounds 3",

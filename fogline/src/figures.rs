@@ -55,6 +55,21 @@ pub fn as_micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// As in 2026-12-31, UTC; of seconds since 1970.
+#[must_use]
+pub fn date(seconds: u64) -> String {
+    let time = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
+    format!("{:04}-{:02}-{:02}", time.year(), u8::from(time.month()), time.day())
+}
+
+/// As in 2026-12-31 23:59:59.123, UTC; of microseconds since 1970.
+#[must_use]
+pub fn instant(us: u64) -> String {
+    let seconds = us / 1_000_000;
+    let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
+    format!("{} {hours:02}:{minutes:02}:{:02}.{:03}", date(seconds), seconds % 60, us / 1000 % 1000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +104,15 @@ mod tests {
         {
             assert_eq!(micros(us), text);
         }
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        assert_eq!(date(0), "1970-01-01");
+        assert_eq!(date(1_798_761_599), "2026-12-31");
+        assert_eq!(instant(1_798_761_599_123_456), "2026-12-31 23:59:59.123");
+        // The last time that a reading may have.
+        assert_eq!(instant((1 << 53) - 1), "2255-06-05 23:47:34.740");
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The all-in-one command: `fogline demo` shows the whole path in one process, `fogline bench` measures it in many, `fogline audit`
-//! says whether anything was lost, `fogline tls` makes certificates, and `fogline broker`, `fogline ingest` and `fogline agent`
+//! says whether anything was lost, `fogline analyst` asks for what a city measures, `fogline tls` makes certificates, and `fogline broker`, `fogline ingest` and `fogline agent`
 //! are the programs of a site under one name.
 //!
 //! Nothing of the path itself is here: each part is its own crate, and is started through the same entry point as by its
 //! own program.
 
+pub mod analyst;
 pub mod audit;
 pub mod bench;
 pub mod cli;

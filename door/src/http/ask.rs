@@ -1,4 +1,4 @@
-//! One question to a server of this machine: what health checks ask.
+//! One question to a server of ours: what health checks ask, and clients of its API.
 
 use crate::tls::TlsError;
 use crate::tls::trust;
@@ -11,8 +11,8 @@ use std::time::Duration;
 
 /// For each step of an answer.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Health checks have a line.
-const ANSWER_BYTES_MAX: u64 = 64 * 1024;
+/// Health checks have a line; a thousand rows of an API have some hundred KiB.
+const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
 /// No token is that long.
 const TOKEN_BYTES_MAX: u64 = 4096;
 
@@ -120,7 +120,10 @@ fn exchange(mut stream: impl Read + Write, request: &str) -> io::Result<String> 
     stream.write_all(request.as_bytes())?;
     stream.flush()?;
     let mut answer = Vec::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
+    stream.take(ANSWER_BYTES_MAX + 1).read_to_end(&mut answer)?;
+    if u64::try_from(answer.len()).is_ok_and(|bytes| bytes > ANSWER_BYTES_MAX) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is larger than any that was asked for"));
+    }
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 

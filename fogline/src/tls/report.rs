@@ -3,11 +3,11 @@
 use super::folder::Role;
 use super::hosts::{Host, of_this_machine};
 use super::site::{Made, Whose};
+use crate::figures::date;
 use crate::table::Table;
 use fogline_protocol::ids::Name;
 use serde_json::json;
 use std::path::{Display, Path};
-use std::time::Duration;
 
 /// The usual port of MQTT over TLS.
 const PORT: u16 = 8883;
@@ -137,12 +137,6 @@ fn best_host(hosts: &[Host]) -> Option<String> {
     hosts.iter().find(asked_for).or(hosts.first()).map(Host::in_address)
 }
 
-/// As in 2026-12-31, UTC.
-fn date(seconds: u64) -> String {
-    let time = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
-    format!("{:04}-{:02}-{:02}", time.year(), u8::from(time.month()), time.day())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,11 +164,5 @@ mod tests {
                 .unwrap_or_else(|error| panic!("{command}: {error}"));
         }
         assert!(text.contains("mosquitto_sub -q 1 -h localhost -p 8883 --cafile tls/ca.pem --cert "), "{text}");
-    }
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        assert_eq!(date(0), "1970-01-01");
-        assert_eq!(date(1_798_761_599), "2026-12-31");
     }
 }
