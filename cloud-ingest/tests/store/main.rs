@@ -2,6 +2,7 @@
 //! against InfluxDB itself.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests say what is wrong by failing")]
 
+mod city;
 mod fake;
 mod fixture;
 mod influxdb;
