@@ -2,8 +2,10 @@
 
 pub use crate::shell::AgentSnapshot;
 
+use crate::http;
 use crate::journal::Journal;
 use crate::latency::Latencies;
+use crate::limit::{self, LimitWatch, Told};
 use crate::orders::Orders;
 use crate::pump::Pump;
 use crate::settings::{AgentConfig, SourceConfig};
@@ -12,6 +14,7 @@ use crate::source::{CsvSource, SimulateSource, Source, SourceError, StdinSource}
 use crate::status::{self, Question, queue_path, socket_path};
 use anyhow::{Context, bail};
 use bytes::Bytes;
+use fogline_door::http::{Door, DoorError};
 use fogline_protocol::failover::FailoverConfig;
 use fogline_protocol::ids::AgentId;
 use fogline_protocol::node::{ClockConfig, EdgeConfig, EdgeNode};
@@ -44,6 +47,8 @@ pub struct Running {
     pub snapshots: watch::Receiver<AgentSnapshot>,
     /// Its queue, for [`inspect`](fogline_runtime::outbox::inspect()).
     pub queue: PathBuf,
+    /// Where health and metrics are served, `http://ADDRESS:PORT` or `https://ADDRESS:PORT`, if they are.
+    pub url: Option<String>,
 }
 
 /// Runs an agent until `shutdown` completes, or until what [`AgentConfig::until`] waits for has come. Says through `ready`
@@ -70,22 +75,24 @@ pub async fn run(
     let mut node = EdgeNode::new(edge_config(&config, &clock), &state, clock.now());
     let (link, events) = connect(&config, state.opening, clock)?;
     let (asking, questions) = mpsc::channel(QUESTIONS_MAX);
-    let socket = Socket::open(&config.data_dir, asking);
+    let socket = Socket::open(&config.data_dir, asking.clone());
+    let door = open_door(&config, asking).await?;
+    let limit = LimitWatch::new(config.default_limit_kmh);
+    limit.decided(node.decision(limit::KEY), clock.now());
+    let told = Told::start(config.limit_sinks.clone(), config.id.agent.as_str(), &limit)?;
 
     let (started, latencies) = (Instant::now(), Latencies::new()?);
     let acknowledged_before = acknowledged(&state);
     let source_ended = pump.is_none();
-    let source = status::SourceReport {
-        state: if source_ended { status::SourceState::None } else { status::SourceState::Running },
-        offered: 0,
-        accepted: 0,
-        skipped: 0,
-    };
-    let first = AgentSnapshot { edge: node.snapshot(), acknowledged_before, source };
+    let source = status::SourceReport::at_start(source_ended);
+    let (at, holds) = (clock.now().mono, limit.get());
+    let first = AgentSnapshot { edge: node.snapshot(), acknowledged_before, source, limit: holds, at };
     let (snapshots, watched) = watch::channel(first);
-    tracing::info!(agent = %config.id, queue = %queue.display(), queued = state.usage.readings, "agent started");
+    let url = door.as_ref().map(Door::url);
+    let (path, queued) = (queue.display(), state.usage.readings);
+    tracing::info!(agent = %config.id, queue = %path, queued, http = url.as_deref(), limit = %limit.get(), "agent started");
     // Nobody may be waiting to hear it.
-    ready.send(Running { snapshots: watched, queue }).ok();
+    ready.send(Running { snapshots: watched, queue, url }).ok();
 
     let mut shell = AgentShell {
         agent: config.id.to_string(),
@@ -105,6 +112,9 @@ pub async fn run(
         started,
         latencies,
         journal: Journal::default(),
+        clock,
+        limit,
+        limit_decided: false,
         connection: 0,
         next_snapshot: Instant::now(),
         changed: true,
@@ -114,10 +124,14 @@ pub async fn run(
     let ending = shell.ending.take();
     commit_rest(&mut node, &mut shell, &clock, ending.as_ref()).await;
     drop(socket);
+    if let Some(door) = door {
+        door.stop().await;
+    }
     if let Some(free) = node.last_free() {
         shell.queue.send(QueueCommand::Free(free));
     }
     close(shell, &config.id, node.opening(), clock).await?;
+    told.stop().await;
     end(ending)
 }
 
@@ -158,6 +172,13 @@ fn open_source(config: &SourceConfig, positions: &[SourcePosition]) -> Result<Op
             Some(Box::new(CsvSource::open(config.clone(), saved)?))
         }
     })
+}
+
+async fn open_door(config: &AgentConfig, asking: mpsc::Sender<Question>) -> Result<Option<Door>, DoorError> {
+    match config.http.clone() {
+        Some(config) => http::open(config, asking).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 fn connect(config: &AgentConfig, opening: u64, clock: Clock) -> anyhow::Result<(LinkHandle, LinkEvents)> {

@@ -3,9 +3,11 @@
 //! One struct is the flags, the environment and the file at once, so that a setting is described in one place.
 
 mod check;
+mod limit;
 mod source;
 
 pub use check::{AgentConfig, Until};
+pub use limit::LimitSettings;
 pub use source::SourceConfig;
 
 use crate::durations::Span;
@@ -14,6 +16,11 @@ use clap::{Args, ValueEnum};
 use fogline_runtime::settings::{SettingsError, read_file};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+
+fogline_door::http_settings!(
+    /// Where health and metrics are served, and to whom.
+    pub struct HttpSettings, prefix = "FOGLINE_AGENT", what = "health and metrics", default = "they are not served"
+);
 
 /// Where readings come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -89,6 +96,14 @@ pub struct Settings {
     /// Where its queue is kept [default: fogline-data/NAME]
     #[arg(long, value_name = "DIR", env = "FOGLINE_AGENT_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Where health and metrics are served, and to whom.
+    #[command(flatten, next_help_heading = "HTTP")]
+    #[serde(flatten)]
+    pub http: HttpSettings,
+    /// The speed limit, and who is told of it.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub limit: LimitSettings,
     /// PEM file of the CA that signs the broker's certificate [default: the roots of the system]
     #[arg(long, value_name = "FILE", env = "FOGLINE_AGENT_BROKER_CA", help_heading = "Security")]
     pub broker_ca: Option<PathBuf>,
@@ -295,6 +310,8 @@ impl Settings {
             region: self.region.or(other.region),
             name: self.name.or(other.name),
             data_dir: self.data_dir.or(other.data_dir),
+            http: self.http.or(other.http),
+            limit: self.limit.or(other.limit),
             broker_ca: self.broker_ca.or(other.broker_ca),
             broker_cert: self.broker_cert.or(other.broker_cert),
             broker_key: self.broker_key.or(other.broker_key),

@@ -2,6 +2,7 @@
 
 use crate::journal::Journal;
 use crate::latency::Latencies;
+use crate::limit::{self, Limit, LimitWatch};
 use crate::orders::Orders;
 use crate::pump::{Delivery, Pump};
 use crate::settings::Until;
@@ -10,6 +11,8 @@ use crate::status::{LatencyReport, Question, SourceReport, SourceState, StatusRe
 use bytes::Bytes;
 use fogline_protocol::node::{EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot};
 use fogline_protocol::queue::QueueAnswer;
+use fogline_protocol::time::Monotonic;
+use fogline_runtime::clock::Clock;
 use fogline_runtime::driver::Shell;
 use fogline_runtime::link::{LinkEvent, LinkEvents, LinkHandle, Publish};
 use fogline_runtime::outbox::OutboxHandle;
@@ -30,6 +33,10 @@ pub struct AgentSnapshot {
     pub acknowledged_before: u64,
     /// The source.
     pub source: SourceReport,
+    /// The speed limit that holds.
+    pub limit: Limit,
+    /// When this was, on the same clock as [`EdgeSnapshot::heard`].
+    pub at: Monotonic,
 }
 
 /// Why the loop ended, other than by being told to.
@@ -78,6 +85,10 @@ pub(crate) struct AgentShell {
     pub(crate) started: Instant,
     pub(crate) latencies: Latencies,
     pub(crate) journal: Journal,
+    pub(crate) clock: Clock,
+    pub(crate) limit: LimitWatch,
+    /// The register of the limit holds another decision, or none any more.
+    pub(crate) limit_decided: bool,
     pub(crate) connection: u64,
     pub(crate) next_snapshot: Instant,
     pub(crate) changed: bool,
@@ -127,7 +138,10 @@ impl Shell<EdgeNode> for AgentShell {
                     pump.accepted(weight);
                 }
             }
-            EdgeEffect::InForce { key, decision } => self.journal.decision(&key, decision.as_ref()),
+            EdgeEffect::InForce { key, decision } => {
+                self.limit_decided |= key == limit::KEY;
+                self.journal.decision(&key, decision.as_ref());
+            }
         }
     }
 
@@ -173,6 +187,9 @@ impl Shell<EdgeNode> for AgentShell {
         let running_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         for us in node.take_latencies().into_iter().filter(|us| *us <= running_us) {
             self.latencies.record(us);
+        }
+        if std::mem::take(&mut self.limit_decided) {
+            self.limit.decided(node.decision(limit::KEY), self.clock.now());
         }
         self.changed = true;
         self.check_end(node);
@@ -237,6 +254,8 @@ impl AgentShell {
             edge: node.snapshot(),
             acknowledged_before: self.acknowledged_before,
             source: SourceReport { state, offered, accepted: self.tickets.accepted_readings, skipped },
+            limit: self.limit.get(),
+            at: self.clock.now().mono,
         }
     }
 

@@ -9,11 +9,14 @@ pub use report::{
 };
 pub(crate) use socket::{Order, OrderReport, Question, give_order, serve};
 
+use crate::limit::{self, Limit};
 use anyhow::Context;
+use fogline_protocol::queue::SavedDecision;
 use fogline_protocol::time::Wall;
 use fogline_runtime::clock::wall;
 use fogline_runtime::outbox::{Inspection, inspect};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The queue of an agent whose data directory is `data_dir`.
 #[must_use]
@@ -47,10 +50,10 @@ pub fn ask(data_dir: &Path) -> anyhow::Result<StatusReport> {
 /// What a queue shows of an agent that does not answer.
 fn report_of(inspection: Inspection, now: Wall) -> StatusReport {
     let Inspection { state, running, acknowledged, file_bytes } = inspection;
-    let in_force = state.decisions.into_iter().filter(|saved| {
-        let ttl_us = i64::try_from(saved.decision.ttl_ms.saturating_mul(1000)).unwrap_or(i64::MAX);
-        saved.received.us().saturating_add(ttl_us) > now.us()
-    });
+    let until = |saved: &SavedDecision| saved.received + Duration::from_millis(saved.decision.ttl_ms);
+    let in_force: Vec<SavedDecision> = state.decisions.into_iter().filter(|saved| until(saved) > now).collect();
+    let limit = in_force.iter().find(|saved| saved.decision.key == limit::KEY);
+    let limit = limit.and_then(|saved| Limit::of(&saved.decision, until(saved)));
     StatusReport {
         v: report::VERSION,
         running,
@@ -58,7 +61,8 @@ fn report_of(inspection: Inspection, now: Wall) -> StatusReport {
         acknowledged,
         streams: state.segments.len(),
         gaps: state.gaps,
-        in_force: in_force.map(|saved| saved.decision).collect(),
+        limit,
+        in_force: in_force.into_iter().map(|saved| saved.decision).collect(),
         live: None,
     }
 }

@@ -1,9 +1,12 @@
 //! From settings to a configuration: every value in range, or a problem with its remedy.
 
+use super::limit::LimitSettings;
 use super::source::SourceConfig;
-use super::{Durability, Settings, WhenFull};
+use super::{Durability, HttpSettings, Settings, WhenFull};
 use crate::durations::Span;
+use crate::limit::{DEFAULT_LIMIT_KMH, LimitSinks};
 use clap::ValueEnum;
+use fogline_door::http::HttpConfig;
 use fogline_protocol::clock::HOLD;
 use fogline_protocol::delivery::lanes::Order;
 use fogline_protocol::failover::{
@@ -86,6 +89,12 @@ pub struct AgentConfig {
     pub source: SourceConfig,
     /// When it stops of its own accord.
     pub until: Until,
+    /// The speed limit in km/h that holds while no decision is in force, above 0 and at most 400. Default 130.
+    pub default_limit_kmh: f64,
+    /// Who is told of the limit, beside whoever asks for the status. Default: nobody.
+    pub limit_sinks: LimitSinks,
+    /// Where health and metrics are served. Default: nowhere.
+    pub http: Option<HttpConfig>,
 }
 
 impl AgentConfig {
@@ -112,6 +121,9 @@ impl AgentConfig {
             questions: Vec::new(),
             source,
             until: Until::Stopped,
+            default_limit_kmh: DEFAULT_LIMIT_KMH,
+            limit_sinks: LimitSinks::default(),
+            http: None,
         }
     }
 }
@@ -135,6 +147,7 @@ impl Settings {
             in_order: Some(false),
             ask_every: Some(Span(ASK_EVERY)),
             until: Some(Until::Stopped),
+            limit: LimitSettings::defaults(&given.limit),
             ..Self::source_defaults(given)
         }
     }
@@ -158,6 +171,8 @@ impl Settings {
         let questions = self.check_questions(problems);
         let source = self.check_source(given, id.as_ref(), problems);
         let until = self.until.unwrap_or_default();
+        let (default_limit_kmh, limit_sinks) = self.limit.check(id.as_ref(), problems);
+        let http = check_http(self.http, problems);
         let synchronous = match self.synchronous {
             Some(Durability::Normal) => Synchronous::Normal,
             Some(Durability::Full) | None => Synchronous::Full,
@@ -178,6 +193,9 @@ impl Settings {
             questions,
             source: source?,
             until,
+            default_limit_kmh,
+            limit_sinks,
+            http,
         })
     }
 
@@ -262,5 +280,17 @@ impl Settings {
             Some(WhenFull::DropOldest) | None => FullPolicy::DropOldest,
         };
         QueueLimits { readings, bytes, max_age_us, policy }
+    }
+}
+
+/// Not served unless an address is given.
+fn check_http(given: HttpSettings, problems: &mut Vec<String>) -> Option<HttpConfig> {
+    match given.http {
+        Some(address) => Some(given.checked(address, problems)),
+        None if given != HttpSettings::default() => {
+            problems.push("http: missing, give --http ADDRESS:PORT, or leave out tokens and certificate".to_owned());
+            None
+        }
+        None => None,
     }
 }

@@ -153,6 +153,7 @@ fn effective_settings_read_back_as_the_same() {
         "--source csv --file x.csv --pace 60 --from-start",
         "--source simulate --rate 0.5 --sensors 3 --queue-max-age 12h",
         "--source none --broker a,b --failover-after 30s --prefer-primary-after 1h",
+        "--source none --default-limit 100 --local-broker sign --on-limit true --http 127.0.0.1:0",
     ];
     for line in lines {
         let text = args(line).effective().unwrap();
@@ -202,4 +203,27 @@ fn every_file_of_the_security_settings_is_checked() {
         assert!(problems.iter().any(|problem| problem.starts_with(&format!("{key}: {path}"))), "{key}: {problems:#?}");
     }
     assert!(Cli::try_parse_from(["agent", "--password", "x"]).is_err(), "everybody on the machine would see it");
+}
+
+#[test]
+fn the_limit_and_who_is_told_of_it() {
+    let config = resolve("--source none --region a7 --name lane-1").unwrap();
+    assert_eq!((config.default_limit_kmh, config.limit_sinks.sign), (130.0, None));
+    let line = "--source none --region a7 --name lane-1 --default-limit 100 --local-broker sign --on-limit true";
+    let config = resolve(line).unwrap();
+    let sign = config.limit_sinks.sign.unwrap();
+    assert_eq!((sign.broker.to_string().as_str(), sign.topic.as_str()), ("sign:1883", "fogline/a7/lane-1/limit"));
+    assert_eq!((config.default_limit_kmh, config.limit_sinks.command.as_deref()), (100.0, Some("true")));
+    let other = resolve(&format!("{line} --limit-topic car/{{agent}}")).unwrap();
+    assert_eq!(other.limit_sinks.sign.unwrap().topic, "car/lane-1");
+
+    let problems = resolve("--source none --default-limit 0 --local-broker x:y --limit-topic a/# --http 0.0.0.0:80");
+    let problems = problems.unwrap_err();
+    for key in ["default_limit", "local_broker", "limit_topic", "http"] {
+        assert!(problems.iter().any(|problem| problem.starts_with(&format!("{key}:"))), "{key}: {problems:#?}");
+    }
+    assert_eq!(problems.len(), 4, "{problems:#?}");
+    for bad in ["--default-limit 400.5", "--default-limit NaN", "--limit-topic a", "--http-tokens t"] {
+        assert_eq!(resolve(&format!("--source none {bad}")).unwrap_err().len(), 1, "{bad}");
+    }
 }

@@ -7,6 +7,8 @@ use fogline_runtime::clock::wall;
 use std::fmt;
 use std::time::Duration;
 
+/// Two of its answers to the status, which is published every 10 s, are missing.
+const SILENT_AFTER: Duration = Duration::from_secs(21);
 /// Gaps that are listed; the others are counted.
 const GAPS_SHOWN: usize = 5;
 
@@ -38,6 +40,7 @@ impl fmt::Display for StatusReport {
             writeln!(f, "damaged       {}, last found {ago} ago (`fogline-agent queue ls` says more)", queue.damaged)?;
         }
         write_gaps(f, self)?;
+        self.limit.map_or(Ok(()), |limit| writeln!(f, "limit         {limit}"))?;
         for decision in &self.in_force {
             let (key, term) = (&decision.key, &decision.term);
             writeln!(
@@ -47,10 +50,7 @@ impl fmt::Display for StatusReport {
             )?;
         }
         let live = self.live.as_ref();
-        for answer in live.iter().flat_map(|live| &live.answers) {
-            let ago = age(wall().since(Wall::from_us(answer.received_us)));
-            writeln!(f, "answer        {} {} ({ago} ago)", answer.what, answer.body)?;
-        }
+        live.map_or(Ok(()), |live| write_answers(f, live))?;
         live.and_then(|live| live.fault.as_ref()).map_or(Ok(()), |fault| writeln!(f, "fault         {fault}"))?;
         live.map_or(Ok(()), |live| write_latency(f, live))
     }
@@ -64,13 +64,8 @@ fn write_live(f: &mut fmt::Formatter<'_>, live: &LiveReport) -> fmt::Result {
         None if live.connected => "connected".to_owned(),
         None => "not connected".to_owned(),
     };
-    let ingester = match live.ingester {
-        None => "no word from an ingester",
-        Some(State::Ok) => "the ingester is fine",
-        Some(State::StoreDown) => "the ingester's store is down",
-        Some(State::Busy) => "the ingester is busy",
-    };
-    writeln!(f, "connection    {connection}, {ingester}")?;
+    writeln!(f, "connection    {connection}")?;
+    writeln!(f, "ingester      {}", ingester(live))?;
     if live.moves > 0 {
         writeln!(f, "moves         {} to another broker, because of silence or preference", live.moves)?;
     }
@@ -84,6 +79,28 @@ fn write_live(f: &mut fmt::Formatter<'_>, live: &LiveReport) -> fmt::Result {
         "source        {state}, {} readings queued, {} lines skipped",
         live.source.accepted, live.source.skipped
     )
+}
+
+/// The other end of the heartbeat.
+fn ingester(live: &LiveReport) -> String {
+    let Some(ago) = live.heard_ms_ago.map(Duration::from_millis) else {
+        return "no word from one yet".to_owned();
+    };
+    let state = match live.ingester {
+        _ if ago > SILENT_AFTER => return format!("silent for {}", age(ago)),
+        None => "no word on this connection",
+        Some(State::Ok) => "ok",
+        Some(State::StoreDown) => "its store is down",
+        Some(State::Busy) => "busy",
+    };
+    format!("{state}, heard {} ago", age(ago))
+}
+
+fn write_answers(f: &mut fmt::Formatter<'_>, live: &LiveReport) -> fmt::Result {
+    live.answers.iter().try_for_each(|answer| {
+        let ago = age(wall().since(Wall::from_us(answer.received_us)));
+        writeln!(f, "answer        {} {} ({ago} ago)", answer.what, answer.body)
+    })
 }
 
 fn write_clock(f: &mut fmt::Formatter<'_>, clock: &ClockReport) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! The status as it is handed out, as JSON too.
 
 use crate::latency::{Latencies, LatencySummary};
+use crate::limit::Limit;
 use crate::shell::AgentSnapshot;
 use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::node::Answer;
@@ -26,6 +27,9 @@ pub struct StatusReport {
     pub streams: usize,
     /// Sequence numbers that never come, and are not acknowledged yet: pairs of first and last.
     pub gaps: Vec<Range>,
+    /// The speed limit that holds. Of a stopped agent only that of a decision in force: its default is not known.
+    #[serde(default)]
+    pub limit: Option<Limit>,
     /// The decisions in force.
     pub in_force: Vec<Decision>,
     /// What only a running agent knows; none when no agent answers.
@@ -71,6 +75,10 @@ pub struct LiveReport {
     pub moves: u64,
     /// The ingester's state, as last heard on this connection.
     pub ingester: Option<State>,
+    /// How many milliseconds ago an ingester last said something, on this connection or one before: it answers a status every 10
+    /// s. None when it never did since the start.
+    #[serde(default)]
+    pub heard_ms_ago: Option<u64>,
     /// Readings that wait to be sent.
     pub unsent: u64,
     /// Readings sent and not acknowledged.
@@ -176,6 +184,14 @@ pub struct LatencyReport {
     pub counts: Vec<(u64, u64)>,
 }
 
+impl SourceReport {
+    /// Nothing has come yet; with `none` nothing ever does.
+    pub(crate) const fn at_start(none: bool) -> Self {
+        let state = if none { SourceState::None } else { SourceState::Running };
+        Self { state, offered: 0, accepted: 0, skipped: 0 }
+    }
+}
+
 impl LatencyReport {
     pub(crate) fn new(latencies: &Latencies) -> Self {
         Self { summary: latencies.summary(), counts: latencies.counts() }
@@ -193,7 +209,8 @@ impl QueueReport {
 impl StatusReport {
     /// The report of the running agent `agent`, which has these `brokers`.
     pub(crate) fn live(agent: String, brokers: &[String], snapshot: AgentSnapshot, latency: LatencyReport) -> Self {
-        let AgentSnapshot { edge, acknowledged_before, source } = snapshot;
+        let AgentSnapshot { edge, acknowledged_before, source, limit, at } = snapshot;
+        let heard_ago = edge.heard.map(|heard| at.since(heard));
         let broker = edge.broker.and_then(|index| {
             let address = brokers.get(index)?.clone();
             Some(BrokerReport { address, place: index + 1, of: brokers.len() })
@@ -206,6 +223,7 @@ impl StatusReport {
             broker,
             moves: edge.moves,
             ingester: edge.state,
+            heard_ms_ago: heard_ago.map(|ago| u64::try_from(ago.as_millis()).unwrap_or(u64::MAX)),
             unsent: edge.unsent,
             in_flight: edge.in_flight,
             in_flight_bytes: edge.in_flight_bytes,
@@ -227,6 +245,7 @@ impl StatusReport {
             acknowledged: acknowledged_before + live.acknowledged,
             streams: edge.streams,
             gaps: edge.gaps,
+            limit: Some(limit),
             in_force: edge.in_force,
             live: Some(live),
         }

@@ -7,6 +7,7 @@ use crate::source::simulate::{Rate, SimulateConfig};
 use fogline_protocol::ids::{AgentId, Name};
 use fogline_protocol::queue::QueueUsage;
 use fogline_protocol::usecase::Road;
+use fogline_protocol::wire::State;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -82,6 +83,7 @@ fn a_report_survives_json() {
         acknowledged: 7,
         streams: 1,
         gaps: (0..9).map(|n| fogline_protocol::delivery::ranges::Range::new(n * 10 + 1, n * 10 + 2)).collect(),
+        limit: Some(crate::limit::Limit::by_default(130.0)),
         in_force: Vec::new(),
         live: None,
     };
@@ -100,14 +102,50 @@ const BEFORE: &str = r#"{"v":1,"running":true,"queue":{"readings":0,"bytes":0,"o
 #[test]
 fn the_broker_in_use_is_shown_and_may_be_missing() {
     let mut report: StatusReport = serde_json::from_str(BEFORE).unwrap();
-    assert!(report.to_string().contains("connection    connected, the ingester is fine\n"), "{report}");
+    let text = report.to_string();
+    assert!(text.contains("connection    connected\ningester      no word from one yet\n"), "{text}");
     let live = report.live.as_mut().unwrap();
     live.broker = Some(BrokerReport { address: "b:1883".to_owned(), place: 2, of: 3 });
     live.moves = 4;
     let text = report.to_string();
-    assert!(text.contains("connection    connected to b:1883, 2 of 3, the ingester is fine\n"), "{text}");
+    assert!(text.contains("connection    connected to b:1883, 2 of 3\n"), "{text}");
     assert!(text.contains("moves         4 to another broker"), "{text}");
     let json = serde_json::to_string(&report).unwrap();
     assert!(json.contains(r#""broker":{"address":"b:1883","place":2,"of":3},"moves":4"#), "{json}");
     assert_eq!(serde_json::from_str::<StatusReport>(&json).unwrap(), report);
+}
+
+#[test]
+fn the_heartbeat_of_the_ingester_is_shown() {
+    let mut report: StatusReport = serde_json::from_str(BEFORE).unwrap();
+    for (heard_ms_ago, state, shown) in [
+        (Some(3_200), Some(State::Ok), "ok, heard 3.2 s ago"),
+        (Some(3_200), Some(State::StoreDown), "its store is down, heard 3.2 s ago"),
+        (Some(21_000), Some(State::Busy), "busy, heard 21.0 s ago"),
+        (Some(25_000), Some(State::Ok), "silent for 25.0 s"),
+        (Some(3_200), None, "no word on this connection, heard 3.2 s ago"),
+    ] {
+        let live = report.live.as_mut().unwrap();
+        (live.heard_ms_ago, live.ingester) = (heard_ms_ago, state);
+        assert!(report.to_string().contains(&format!("ingester      {shown}\n")), "{report}");
+    }
+}
+
+#[test]
+fn the_limit_that_holds_is_shown() {
+    let mut report: StatusReport = serde_json::from_str(BEFORE).unwrap();
+    assert!(!report.to_string().contains("limit"), "an agent of before said none: {report}");
+    report.limit = Some(Limit::by_default(130.0));
+    assert!(report.to_string().contains("limit         130 km/h (default)\n"), "{report}");
+    report.limit = Some(Limit { limit_kmh: 80.0, default: false, until_us: Some(1_577_145_601_420_000) });
+    assert!(report.to_string().contains("limit         80 km/h (until 2019-12-24T00:00:01Z)\n"), "{report}");
+}
+
+#[test]
+fn answers_are_shown_by_their_key() {
+    let mut report: StatusReport = serde_json::from_str(BEFORE).unwrap();
+    let body = serde_json::json!({ "occupied": 7 });
+    let answer = super::report::AnswerReport { what: "occupancy".to_owned(), body, received_us: 1_577_145_601_420_000 };
+    report.live.as_mut().unwrap().answers = vec![answer];
+    assert!(report.to_string().contains("answer        occupancy {\"occupied\":7} ("), "{report}");
 }

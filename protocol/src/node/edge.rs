@@ -60,6 +60,8 @@ pub struct EdgeNode {
     hello: HelloTimer,
     failover: Failover,
     asking: Asking,
+    /// When an ingester last said something that makes sense.
+    heard: Option<Monotonic>,
     usage: QueueUsage,
     opening: u64,
     connection: u64,
@@ -102,6 +104,7 @@ impl EdgeNode {
             hello: HelloTimer::new(config.seed),
             failover: Failover::new(config.failover, config.seed),
             asking: Asking::new(config.questions.clone(), now.mono),
+            heard: None,
             usage: state.usage,
             opening: state.opening,
             connection: 0,
@@ -141,6 +144,12 @@ impl EdgeNode {
         self.opening
     }
 
+    /// The decision in force for `key`, and when its time is over.
+    #[must_use]
+    pub fn decision(&self, key: &str) -> Option<(&Decision, Monotonic)> {
+        self.in_force.get(key)
+    }
+
     /// What is acknowledged and still in the queue: to be freed before it is closed, so that it is not sent again.
     #[must_use]
     pub fn last_free(&self) -> Option<Free> {
@@ -175,7 +184,10 @@ impl EdgeNode {
             Down::Reply => Reply::decode(payload).map(|reply| self.replied(&reply, now)),
         };
         match understood {
-            Ok(()) => self.failover.heard(now.mono),
+            Ok(()) => {
+                self.heard = Some(now.mono);
+                self.failover.heard(now.mono);
+            }
             Err(_) => self.refused_messages += 1,
         }
     }

@@ -63,6 +63,13 @@ impl InForce {
         self.registers.values().filter(|register| !register.expired).map(|register| &register.saved)
     }
 
+    /// The decision in force for `key`, and when its time is over.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<(&Decision, Monotonic)> {
+        let register = self.registers.get(key).filter(|register| !register.expired)?;
+        Some((&register.saved, register.expires))
+    }
+
     /// A decision came in.
     pub fn receive(&mut self, decision: Decision, wall: Wall) -> Received {
         self.raise_term(&decision.term);
@@ -203,9 +210,11 @@ mod tests {
         let saved = SavedDecision { decision: decision(1, 1), received: now(0).wall };
         let mut all = InForce::new(std::slice::from_ref(&saved), now(400));
         assert_eq!(all.next_expiry(), Some(now(1000).mono));
+        assert_eq!(all.get("limit").map(|(decision, expires)| (decision.seq, expires)), Some((1, now(1000).mono)));
         assert!(all.expire(now(999).mono).is_empty());
         assert_eq!(all.expire(now(1000).mono), ["limit"]);
         assert!(all.expire(now(1001).mono).is_empty());
+        assert_eq!(all.get("limit"), None);
         assert_eq!(InForce::new(&[saved], now(5000)).iter().count(), 0);
     }
 

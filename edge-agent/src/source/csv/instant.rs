@@ -17,7 +17,7 @@ pub enum TimeUnit {
 
 impl TimeUnit {
     /// The time that `text` says; none when it says none. What is finer than a microsecond is cut off.
-    pub(super) fn parse(self, text: &str) -> Option<Wall> {
+    pub(crate) fn parse(self, text: &str) -> Option<Wall> {
         let us = match self {
             Self::Us => decimal(text, 0),
             Self::Ms => decimal(text, 3),

@@ -4,6 +4,7 @@ use super::{Answer, EdgeNode};
 use crate::delivery::ranges::Range;
 use crate::ids::Seq;
 use crate::queue::{QueueFault, QueueUsage};
+use crate::time::Monotonic;
 use crate::wire::{Decision, State};
 
 /// An agent at one moment.
@@ -17,6 +18,8 @@ pub struct EdgeSnapshot {
     pub moves: u64,
     /// The ingester's state, as last heard on this connection; none when nothing was heard.
     pub state: Option<State>,
+    /// When an ingester last said something that makes sense, since the start: it answers each status (every 10 s).
+    pub heard: Option<Monotonic>,
     /// How full the queue is.
     pub usage: QueueUsage,
     /// Readings in the queue that are neither in flight nor acknowledged.
@@ -66,6 +69,7 @@ impl EdgeNode {
             broker: self.failover.broker(),
             moves: self.failover.moves(),
             state,
+            heard: self.heard,
             usage: self.usage,
             unsent: self.sender.unsent(),
             in_flight,
