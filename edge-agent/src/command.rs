@@ -3,7 +3,7 @@
 use crate::program;
 use crate::queue::{self, QueueCommand};
 use crate::settings::{AgentArgs, AgentConfig, QueueFiles};
-use crate::status;
+use crate::status::{self, TUPLES_SHOWN};
 use clap::{Args, Subcommand};
 use fogline_runtime::settings::SettingsError;
 use std::io::Write;
@@ -18,6 +18,9 @@ pub const EXAMPLES: &str = "\
 Examples:
   fogline-agent run --name lane-1 --source simulate --kind road --rate 5
   fogline-agent run --name house-1 --source csv --file meter.csv --pace 60
+  fogline-agent run --name houses --source households --dir recordings --households 200 --pace 60
+  fogline-agent run --name garages --source garage --garages 4 --capacity 250 --tariff-cents 250 --pace 60
+  fogline-agent run --name lane-1 --source simulate --local-broker 127.0.0.1:1884 --on-limit ./sign.sh --http 127.0.0.1:9180
   tail -F readings.jsonl | fogline-agent run --name roof --source stdin
   fogline-agent run --source csv --file w.csv --kind weather --time-column when --time-unit s --value-columns t=air_c
   fogline-agent status --name lane-1
@@ -30,7 +33,8 @@ Exit status: 0 when stopped by SIGTERM or Ctrl-C, or when done; 1 when it failed
 
 const STATUS_EXAMPLES: &str = "\
 Examples:
-  fogline-agent status --name lane-1                      queue, acknowledgements, limit in force
+  fogline-agent status --name lane-1                      queue, ingester, limit in force, newest readings
+  fogline-agent status --name houses --tuples 100         the last 100 readings: new, sent or acknowledged
   fogline-agent status --data-dir /var/lib/agent --json   the same for machines";
 
 const VALIDATE_EXAMPLES: &str = "\
@@ -56,7 +60,7 @@ pub enum AgentCommand {
 }
 
 /// Which agent, and how it is shown.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct StatusArgs {
     /// Where its queue is
     #[command(flatten)]
@@ -64,6 +68,20 @@ pub struct StatusArgs {
     /// As one line of JSON
     #[arg(long)]
     pub json: bool,
+    /// Show so many of the readings that were queued last, 0 to 100, each with its state: new, sent, acknowledged
+    #[arg(long, value_name = "N", default_value_t = TUPLES_SHOWN, value_parser = tuples)]
+    pub tuples: usize,
+}
+
+impl Default for StatusArgs {
+    fn default() -> Self {
+        Self { files: QueueFiles::default(), json: false, tuples: TUPLES_SHOWN }
+    }
+}
+
+fn tuples(text: &str) -> Result<usize, String> {
+    let most = fogline_protocol::node::TUPLES_MAX;
+    text.parse().ok().filter(|count| *count <= most).ok_or_else(|| format!("give a number from 0 to {most}"))
 }
 
 /// Does what was asked for, and gives the exit status. `run` goes on until SIGTERM or SIGINT.
@@ -78,7 +96,7 @@ pub async fn execute(command: AgentCommand) -> ExitCode {
             Err(error) => return refused(&error),
         },
         AgentCommand::Status(args) => match args.files.resolve() {
-            Ok(data_dir) => show(&data_dir, args.json),
+            Ok(data_dir) => show(&data_dir, args.json, args.tuples),
             Err(error) => return refused(&error),
         },
         // It blocks, and nothing else goes on here.
@@ -112,8 +130,8 @@ async fn run(config: AgentConfig) -> anyhow::Result<()> {
     program::run(config, fogline_runtime::signals::stop(), ready).await
 }
 
-fn show(data_dir: &std::path::Path, json: bool) -> anyhow::Result<()> {
-    let report = status::ask(data_dir)?;
+fn show(data_dir: &std::path::Path, json: bool, tuples: usize) -> anyhow::Result<()> {
+    let report = status::ask_with(data_dir, tuples)?;
     let text = if json { serde_json::to_string(&report)? + "\n" } else { report.to_string() };
     print(&text)
 }

@@ -54,7 +54,7 @@ async fn page(State(questions): State<mpsc::Sender<Question>>) -> Response {
 async fn ask(questions: &mpsc::Sender<Question>) -> Option<StatusReport> {
     let (asker, answer) = oneshot::channel();
     let asked = async {
-        questions.send(Question::Status(asker)).await.ok()?;
+        questions.send(Question::Status { tuples: 0, asker }).await.ok()?;
         answer.await.ok()
     };
     tokio::time::timeout(PATIENCE, asked).await.ok()?

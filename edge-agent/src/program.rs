@@ -10,7 +10,9 @@ use crate::orders::Orders;
 use crate::pump::Pump;
 use crate::settings::{AgentConfig, SourceConfig};
 use crate::shell::{AgentShell, Ending, Tickets};
-use crate::source::{CsvSource, SimulateSource, Source, SourceError, StdinSource};
+use crate::source::{
+    CsvSource, GarageSource, HouseholdsSource, SimulateSource, Source, SourceError, StdinSource, garage, households,
+};
 use crate::status::{self, Question, queue_path, socket_path};
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -20,7 +22,7 @@ use fogline_protocol::ids::AgentId;
 use fogline_protocol::node::{ClockConfig, EdgeConfig, EdgeNode};
 use fogline_protocol::queue::{QueueCommand, QueueState, SourcePosition};
 use fogline_protocol::topic::down_filter;
-use fogline_runtime::clock::{Clock, boot_id, entropy};
+use fogline_runtime::clock::{Clock, boot_id, entropy, wall};
 use fogline_runtime::driver::drive;
 use fogline_runtime::link::{Link, LinkConfig, LinkEvents, LinkHandle, Publish};
 use fogline_runtime::outbox::{Outbox, OutboxConfig};
@@ -161,16 +163,22 @@ fn make_dir(path: &Path) -> anyhow::Result<()> {
 }
 
 fn open_source(config: &SourceConfig, positions: &[SourcePosition]) -> Result<Option<Box<dyn Source>>, SourceError> {
+    let saved = |key: &str| {
+        let saved = positions.iter().find(|position| position.source == key);
+        saved.map(|position| position.position.as_str())
+    };
     Ok(match config {
         SourceConfig::None => None,
         SourceConfig::Simulate(config) => Some(Box::new(SimulateSource::new(config.clone()))),
         SourceConfig::Stdin(config) => Some(Box::new(StdinSource::new(std::io::stdin(), config.clone())?)),
         SourceConfig::Csv(config) => {
-            let key = config.source_key();
-            let saved = positions.iter().find(|position| position.source == key);
-            let saved = saved.map(|position| position.position.as_str());
+            let saved = saved(&config.source_key());
             Some(Box::new(CsvSource::open(config.clone(), saved)?))
         }
+        SourceConfig::Households(config) => {
+            Some(Box::new(HouseholdsSource::open(config, saved(households::KEY), wall())?))
+        }
+        SourceConfig::Garage(config) => Some(Box::new(GarageSource::new(config.clone(), saved(garage::KEY))?)),
     })
 }
 

@@ -164,7 +164,7 @@ pub fn execute(command: QueueCommand) -> anyhow::Result<ExitCode> {
 }
 
 /// A count with commas between thousands, as people read it.
-fn grouped(count: u64) -> String {
+pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

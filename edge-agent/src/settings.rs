@@ -4,10 +4,13 @@
 
 mod check;
 mod limit;
+mod paths;
+mod scenario;
 mod source;
 
 pub use check::{AgentConfig, Until};
 pub use limit::LimitSettings;
+pub use scenario::ScenarioSettings;
 pub use source::SourceConfig;
 
 use crate::durations::Span;
@@ -32,6 +35,10 @@ pub enum SourceKind {
     Stdin,
     /// A recording in a CSV file
     Csv,
+    /// Many households: recordings, or simulated, by a clock of their own
+    Households,
+    /// Simulated parking garages
+    Garage,
     /// Nowhere: only send what is queued
     None,
 }
@@ -156,19 +163,19 @@ pub struct Settings {
     /// When to stop [default: stopped]
     #[arg(long, value_enum, env = "FOGLINE_AGENT_UNTIL", help_heading = "Source")]
     pub until: Option<Until>,
-    /// Use case: road or power for simulate [default: road]; of lines that name none for stdin; of the rows of a CSV with
+    /// Use case: road, power and others for simulate [default: road]; of lines that name none for stdin; of the rows of a CSV with
     /// columns of its own
     #[arg(long, value_name = "NAME", env = "FOGLINE_AGENT_KIND", help_heading = "Source")]
     pub kind: Option<String>,
-    /// Sensor: the names begin with it for simulate [default: lane, meter]; of lines that name none for stdin; of all rows
-    /// for csv [default: meter]
+    /// Sensor: the names begin with it for simulate [default: lane, meter, station, sensor], households [house] and garage [garage];
+    /// of lines that name none for stdin; of all rows for csv [default: meter]
     #[arg(long, value_name = "NAME", env = "FOGLINE_AGENT_SENSOR", help_heading = "Source")]
     pub sensor: Option<String>,
     /// Queue power readings as they are; otherwise their averages over 5 seconds
     #[arg(long, value_name = "BOOL", env = "FOGLINE_AGENT_RAW", num_args = 0..=1, require_equals = true,
         default_missing_value = "true", help_heading = "Source")]
     pub raw: Option<bool>,
-    /// Readings a second of all sensors together, 0.1 to 100000; 0: as fast as the queue takes them [default: 1]
+    /// Readings a second of all sensors together, 0.1 to 100000; 0: as fast as the queue takes them [default: 1; weather: 10]
     #[arg(long, value_name = "NUMBER", env = "FOGLINE_AGENT_RATE", help_heading = "Source simulate")]
     pub rate: Option<f64>,
     /// How many sensors take turns [default: 1]
@@ -183,19 +190,24 @@ pub struct Settings {
     /// Pad each reading to about this length as JSON, up to 4096 [default: no padding]
     #[arg(long, value_name = "BYTES", env = "FOGLINE_AGENT_READING_BYTES", help_heading = "Source simulate")]
     pub reading_bytes: Option<usize>,
-    /// The file
-    #[arg(long, value_name = "FILE", env = "FOGLINE_AGENT_FILE", help_heading = "Source csv")]
-    pub file: Option<PathBuf>,
-    /// How many times as fast as it was recorded, or max [default: 1]
+    /// The file; for households several, which they share
+    #[arg(long = "file", value_name = "FILE", env = "FOGLINE_AGENT_FILE", num_args = 1.., help_heading = "Source csv")]
+    #[serde(rename = "file", with = "paths", skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<PathBuf>,
+    /// How many times as fast as it was recorded, or max; for households and garage as real time [default: 1]
     #[arg(long, value_name = "NUMBER|max", env = "FOGLINE_AGENT_PACE", help_heading = "Source csv")]
     pub pace: Option<Pace>,
-    /// Which times the readings get [default: original]
+    /// Which times the readings get: original (or recorded), or played [default: original]
     #[arg(long, value_enum, env = "FOGLINE_AGENT_TIMES", help_heading = "Source csv")]
     pub times: Option<Times>,
-    /// Begin with the first row, whatever was read before
+    /// Begin with the first row, or empty garages, whatever was read before
     #[arg(long, value_name = "BOOL", env = "FOGLINE_AGENT_FROM_START", num_args = 0..=1, require_equals = true,
         default_missing_value = "true", help_heading = "Source csv")]
     pub from_start: Option<bool>,
+    /// Households and garages.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub scenario: ScenarioSettings,
     /// Column of the time, for other files than those of households
     #[arg(long, value_name = "COLUMN", env = "FOGLINE_AGENT_TIME_COLUMN", help_heading = "Source csv")]
     pub time_column: Option<String>,
@@ -302,7 +314,9 @@ impl QueueFiles {
 
 impl Settings {
     fn or(self, other: Self) -> Self {
-        let list = |own: Vec<String>, other| if own.is_empty() { other } else { own };
+        fn list<T>(own: Vec<T>, other: Vec<T>) -> Vec<T> {
+            if own.is_empty() { other } else { own }
+        }
         Self {
             brokers: list(self.brokers, other.brokers),
             failover_after: self.failover_after.or(other.failover_after),
@@ -337,7 +351,8 @@ impl Settings {
             seed: self.seed.or(other.seed),
             count: self.count.or(other.count),
             reading_bytes: self.reading_bytes.or(other.reading_bytes),
-            file: self.file.or(other.file),
+            files: list(self.files, other.files),
+            scenario: self.scenario.or(other.scenario),
             pace: self.pace.or(other.pace),
             times: self.times.or(other.times),
             from_start: self.from_start.or(other.from_start),

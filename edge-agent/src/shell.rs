@@ -163,7 +163,7 @@ impl Shell<EdgeNode> for AgentShell {
                     None => self.ending = Some(Ending::Link),
                 },
                 Some(question) = self.questions.recv() => match question {
-                    Question::Status(asker) => self.answer(asker, node),
+                    Question::Status { tuples, asker } => self.answer(tuples, asker, node),
                     Question::Order(order, asker) => {
                         if let Some(input) = self.orders.take(order, asker, node) {
                             return Some(input);
@@ -259,9 +259,10 @@ impl AgentShell {
         }
     }
 
-    fn answer(&self, asker: oneshot::Sender<StatusReport>, node: &EdgeNode) {
+    fn answer(&self, tuples: usize, asker: oneshot::Sender<StatusReport>, node: &EdgeNode) {
         let latency = LatencyReport::new(&self.latencies);
-        let report = StatusReport::live(self.agent.clone(), &self.brokers, self.snapshot(node), latency);
+        let mut report = StatusReport::live(self.agent.clone(), &self.brokers, self.snapshot(node), latency);
+        report.show_tuples(&node.tuples(tuples));
         // Whoever asked may have gone.
         asker.send(report).ok();
     }

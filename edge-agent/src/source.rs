@@ -4,6 +4,8 @@
 mod averaging;
 mod collector;
 pub mod csv;
+pub mod garage;
+pub mod households;
 mod lines;
 pub mod simulate;
 mod skipped;
@@ -11,6 +13,8 @@ pub mod stdin;
 
 pub use averaging::AVERAGED_KIND;
 pub use csv::CsvSource;
+pub use garage::GarageSource;
+pub use households::HouseholdsSource;
 pub use simulate::SimulateSource;
 pub use stdin::StdinSource;
 
@@ -75,6 +79,14 @@ pub enum SourceError {
         path: PathBuf,
         /// What does not fit, and what would.
         problem: String,
+    },
+    /// The position that the queue holds is not understood: begin again with `from_start`.
+    #[error("the saved position of the source {name} is not understood ({error}): begin again with from_start")]
+    Position {
+        /// Which source.
+        name: &'static str,
+        /// What is wrong with it.
+        error: serde_json::Error,
     },
     /// Standard input broke.
     #[error("cannot read standard input: {0}")]

@@ -1,18 +1,24 @@
 //! What an agent tells of itself: over a socket while it runs, and through its queue when it does not.
 
+mod households;
 mod render;
 mod report;
 mod socket;
+mod tuples;
 
+pub use households::{HouseholdReport, HouseholdsReport};
 pub use report::{
     BrokerReport, ClockReport, LatencyReport, LiveReport, QueueReport, SourceReport, SourceState, StatusReport,
 };
 pub(crate) use socket::{Order, OrderReport, Question, give_order, serve};
+pub(crate) use tuples::TUPLES_SHOWN;
+pub use tuples::{TupleReport, TuplesReport};
 
 use crate::limit::{self, Limit};
 use anyhow::Context;
 use fogline_protocol::queue::SavedDecision;
 use fogline_protocol::time::Wall;
+use fogline_protocol::wire::Decision;
 use fogline_runtime::clock::wall;
 use fogline_runtime::outbox::{Inspection, inspect};
 use std::path::{Path, PathBuf};
@@ -36,7 +42,16 @@ pub fn socket_path(data_dir: &Path) -> PathBuf {
 /// # Errors
 /// When there is no queue, or when it cannot be read: the text says why.
 pub fn ask(data_dir: &Path) -> anyhow::Result<StatusReport> {
-    match socket::ask(&socket_path(data_dir)) {
+    ask_with(data_dir, 0)
+}
+
+/// The same with the newest readings of a running agent, at most so many and at most
+/// [`TUPLES_MAX`](fogline_protocol::node::TUPLES_MAX).
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_with(data_dir: &Path, tuples: usize) -> anyhow::Result<StatusReport> {
+    match socket::ask(&socket_path(data_dir), tuples) {
         Ok(report) => Ok(report),
         Err(error) => {
             tracing::debug!(%error, "no agent answers: looking into its queue");
@@ -51,9 +66,10 @@ pub fn ask(data_dir: &Path) -> anyhow::Result<StatusReport> {
 fn report_of(inspection: Inspection, now: Wall) -> StatusReport {
     let Inspection { state, running, acknowledged, file_bytes } = inspection;
     let until = |saved: &SavedDecision| saved.received + Duration::from_millis(saved.decision.ttl_ms);
-    let in_force: Vec<SavedDecision> = state.decisions.into_iter().filter(|saved| until(saved) > now).collect();
-    let limit = in_force.iter().find(|saved| saved.decision.key == limit::KEY);
+    let saved: Vec<SavedDecision> = state.decisions.into_iter().filter(|saved| until(saved) > now).collect();
+    let limit = saved.iter().find(|saved| saved.decision.key == limit::KEY);
     let limit = limit.and_then(|saved| Limit::of(&saved.decision, until(saved)));
+    let in_force: Vec<Decision> = saved.into_iter().map(|saved| saved.decision).collect();
     StatusReport {
         v: report::VERSION,
         running,
@@ -62,7 +78,8 @@ fn report_of(inspection: Inspection, now: Wall) -> StatusReport {
         streams: state.segments.len(),
         gaps: state.gaps,
         limit,
-        in_force: in_force.into_iter().map(|saved| saved.decision).collect(),
+        households: HouseholdsReport::of(&in_force),
+        in_force,
         live: None,
     }
 }

@@ -9,7 +9,9 @@ mod edge;
 mod site;
 
 pub use cloud::{CloudConfig, CloudEffect, CloudInput, CloudNode, CloudSnapshot, Counters};
-pub use edge::{Answer, ClockConfig, EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot, Question};
+pub use edge::{
+    Answer, ClockConfig, EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot, Question, TUPLES_MAX, Tuple, TupleState,
+};
 pub use site::{Keeping, SiteConfig, SiteEffect, SiteInput, SiteNode, SiteSnapshot};
 
 use crate::time::{Monotonic, Now};

@@ -1,7 +1,9 @@
 //! The settings of the sources.
 
-use super::{Settings, SourceKind, TimeFormat};
+use super::{ScenarioSettings, Settings, SourceKind, TimeFormat};
 use crate::source::csv::{CsvConfig, LayoutConfig, Pace, TimeUnit, Times};
+use crate::source::garage::GarageConfig;
+use crate::source::households::HouseholdsConfig;
 use crate::source::simulate::{Rate, SimulateConfig};
 use crate::source::stdin::StdinConfig;
 use fogline_protocol::ids::{AgentId, is_name};
@@ -17,7 +19,7 @@ const SENSORS: RangeInclusive<u32> = 1..=10_000;
 /// What readings can be padded to: below a batch, and above the shortest reading.
 const READING_BYTES: RangeInclusive<usize> = 64..=4096;
 /// From a thousandth of real time to a day in a twelfth of a second.
-const PACES: RangeInclusive<f64> = 0.001..=1_000_000.0;
+pub(super) const PACES: RangeInclusive<f64> = 0.001..=1_000_000.0;
 
 /// Where readings come from.
 #[derive(Debug, Clone)]
@@ -30,26 +32,37 @@ pub enum SourceConfig {
     Stdin(StdinConfig),
     /// A recording.
     Csv(CsvConfig),
+    /// Many households.
+    Households(HouseholdsConfig),
+    /// Parking garages.
+    Garage(GarageConfig),
 }
 
 impl Settings {
     pub(super) fn source_defaults(given: &Self) -> Self {
         let simulate = given.source == Some(SourceKind::Simulate);
         let csv = given.source == Some(SourceKind::Csv);
+        let clocked = csv || matches!(given.source, Some(SourceKind::Households | SourceKind::Garage));
         let kind = given.kind.clone().or_else(|| simulate.then(|| "road".to_owned()));
-        let sensor = match kind.as_deref() {
-            Some("road") => "lane",
-            None | Some("power") => "meter",
-            Some(_) => "sensor",
+        let sensor = match (given.source, kind.as_deref()) {
+            (Some(SourceKind::Households), _) => "house",
+            (Some(SourceKind::Garage), _) => "garage",
+            (_, Some("road")) => "lane",
+            (_, Some("weather")) => "station",
+            (_, None | Some("power")) => "meter",
+            (_, Some(_)) => "sensor",
         };
+        // A weather station measures ten times a second.
+        let rate = if kind.as_deref() == Some("weather") { 10.0 } else { 1.0 };
         let columns = csv && given.time_column.is_some();
         Self {
             kind,
-            sensor: (simulate || csv).then(|| sensor.to_owned()),
-            rate: simulate.then_some(1.0),
+            sensor: (simulate || clocked).then(|| sensor.to_owned()),
+            rate: simulate.then_some(rate),
             sensors: simulate.then_some(1),
-            pace: csv.then_some(Pace::Times(1.0)),
-            times: csv.then_some(Times::Original),
+            pace: clocked.then_some(Pace::Times(1.0)),
+            times: (clocked && given.source != Some(SourceKind::Garage)).then_some(Times::Original),
+            scenario: ScenarioSettings::defaults(given.source),
             time_unit: columns.then_some(TimeFormat::Ms),
             delimiter: columns.then_some(','),
             title_lines: columns.then_some(0),
@@ -65,7 +78,7 @@ impl Settings {
     ) -> Option<SourceConfig> {
         let before = problems.len();
         let Some(kind) = self.source else {
-            problems.push("source: missing, give --source simulate, stdin, csv or none".to_owned());
+            problems.push("source: missing, give --source simulate, stdin, csv, households, garage or none".to_owned());
             return None;
         };
         given.check_strangers(kind, problems);
@@ -74,27 +87,29 @@ impl Settings {
             SourceKind::Simulate => self.check_simulate(id, problems).map(SourceConfig::Simulate),
             SourceKind::Stdin => Some(SourceConfig::Stdin(self.check_stdin(problems))),
             SourceKind::Csv => self.check_csv(problems).map(SourceConfig::Csv),
+            SourceKind::Households => Some(SourceConfig::Households(self.check_households(id, problems))),
+            SourceKind::Garage => Some(SourceConfig::Garage(self.check_garage(id, problems))),
         };
         config.filter(|_| problems.len() == before)
     }
 
     /// Settings of another source are mistakes.
     fn check_strangers(&self, kind: SourceKind, problems: &mut Vec<String>) {
-        use SourceKind::{Csv, Simulate, Stdin};
+        use SourceKind::{Csv, Garage, Households, Simulate, Stdin};
         let columns = self.time_column.is_some();
         let uses: [(&str, bool, &[SourceKind]); 18] = [
             ("kind", self.kind.is_some(), if columns { &[Simulate, Stdin, Csv] } else { &[Simulate, Stdin] }),
-            ("sensor", self.sensor.is_some(), &[Simulate, Stdin, Csv]),
-            ("raw", self.raw.is_some(), &[Simulate, Stdin, Csv]),
+            ("sensor", self.sensor.is_some(), &[Simulate, Stdin, Csv, Households, Garage]),
+            ("raw", self.raw.is_some(), &[Simulate, Stdin, Csv, Households]),
             ("rate", self.rate.is_some(), &[Simulate]),
             ("sensors", self.sensors.is_some(), &[Simulate]),
-            ("seed", self.seed.is_some(), &[Simulate]),
+            ("seed", self.seed.is_some(), &[Simulate, Households, Garage]),
             ("count", self.count.is_some(), &[Simulate]),
             ("reading_bytes", self.reading_bytes.is_some(), &[Simulate]),
-            ("file", self.file.is_some(), &[Csv]),
-            ("pace", self.pace.is_some(), &[Csv]),
-            ("times", self.times.is_some(), &[Csv]),
-            ("from_start", self.from_start.is_some(), &[Csv]),
+            ("file", !self.files.is_empty(), &[Csv, Households]),
+            ("pace", self.pace.is_some(), &[Csv, Households, Garage]),
+            ("times", self.times.is_some(), &[Csv, Households]),
+            ("from_start", self.from_start.is_some(), &[Csv, Households, Garage]),
             ("time_column", columns, &[Csv]),
             ("value_columns", !self.value_columns.is_empty(), &[Csv]),
             ("time_unit", self.time_unit.is_some() && (!columns || kind != Csv), &[]),
@@ -102,7 +117,8 @@ impl Settings {
             ("title_lines", self.title_lines.is_some() && (!columns || kind != Csv), &[]),
             ("value_columns", !self.value_columns.is_empty() && !columns && kind == Csv, &[]),
         ];
-        for (name, _, used) in uses.into_iter().filter(|(_, given, used)| *given && !used.contains(&kind)) {
+        let uses = uses.into_iter().chain(self.scenario.uses());
+        for (name, _, used) in uses.filter(|(_, given, used)| *given && !used.contains(&kind)) {
             problems.push(if kind == Csv && (used.is_empty() || name == "kind") {
                 format!("{name}: only for a file whose columns are named, give --time-column and --value-columns too")
             } else {
@@ -127,9 +143,7 @@ impl Settings {
             problems.push(format!("sensors: {sensors}, give 1 to 10000"));
         }
         let sensor = self.sensor.clone().unwrap_or_default();
-        if !is_name(&format!("{sensor}-{sensors}")) {
-            problems.push(format!("sensor: {sensor:?} does not begin a name: {NAME_RULE}"));
-        }
+        is_sensor_prefix(&sensor, sensors, problems);
         if let Some(bytes) = self.reading_bytes.filter(|bytes| !READING_BYTES.contains(bytes)) {
             problems.push(format!("reading_bytes: {bytes}, give 64 to 4096"));
         }
@@ -155,29 +169,22 @@ impl Settings {
     }
 
     fn check_csv(&self, problems: &mut Vec<String>) -> Option<CsvConfig> {
-        if self.file.is_none() {
-            problems.push("file: missing, give the CSV file with --file".to_owned());
+        match self.files.len() {
+            0 => problems.push("file: missing, give the CSV file with --file".to_owned()),
+            1 => {}
+            _ => problems.push("file: give one, or several with --source households".to_owned()),
         }
         let sensor = self.sensor.clone().unwrap_or_default();
         if !is_name(&sensor) {
             problems.push(format!("sensor: {sensor:?} is not a name: {NAME_RULE}"));
         }
-        let pace = self.pace.unwrap_or(Pace::Times(1.0));
-        if let Pace::Times(speed) = pace
-            && !PACES.contains(&speed)
-        {
-            problems.push(format!("pace: {speed} times, give 0.001 to 1000000, or max"));
-        }
-        let times = self.times.unwrap_or_default();
-        if times == Times::Played && pace == Pace::Max {
-            problems.push("times: as fast as possible all readings would have the same time, give a pace".to_owned());
-        }
+        let (pace, times) = (self.check_pace(problems), self.times.unwrap_or_default());
         let layout = match &self.time_column {
             None => LayoutConfig::Household,
             Some(column) => self.check_columns(column, problems),
         };
         Some(CsvConfig {
-            path: self.file.clone()?,
+            path: self.files.first().cloned()?,
             layout,
             sensor,
             pace,
@@ -222,6 +229,13 @@ impl Settings {
 /// What a name looks like, for messages.
 const NAME_RULE: &str = "use 1 to 63 of a-z, 0-9, '_' and '-', beginning with a letter or a digit";
 
+/// Whether names of so many sensors can begin so.
+pub(super) fn is_sensor_prefix(sensor: &str, count: u32, problems: &mut Vec<String>) {
+    if !is_name(&format!("{sensor}-{count}")) {
+        problems.push(format!("sensor: {sensor:?} does not begin a name: {NAME_RULE}"));
+    }
+}
+
 /// `COLUMN=FIELD`, or a column whose name is a field's.
 fn column_and_field(text: &str) -> (String, String) {
     let (column, field) = text.rsplit_once('=').unwrap_or((text, text));
@@ -229,7 +243,7 @@ fn column_and_field(text: &str) -> (String, String) {
 }
 
 /// Agents of different names simulate different values, and each the same at every start.
-fn seed_of(id: Option<&AgentId>) -> u64 {
+pub(super) fn seed_of(id: Option<&AgentId>) -> u64 {
     let name = id.map(ToString::to_string).unwrap_or_default();
     name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
 }

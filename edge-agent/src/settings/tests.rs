@@ -74,7 +74,7 @@ fn sources_and_their_defaults() {
 fn all_problems_are_reported_together_with_a_remedy() {
     let problems = resolve(
         "--region A/b --broker https://x:1 --queue-readings 0 --queue-bytes 1 --queue-max-age 1ms --commit-every 2m \
-         --failover-after 2s --prefer-primary-after 9s --clock-hold 25h --source simulate --kind weather --rate 0.01 --sensors 0 --reading-bytes 3 --sensor UP --pace 60",
+         --failover-after 2s --prefer-primary-after 9s --clock-hold 25h --source simulate --kind rain --rate 0.01 --sensors 0 --reading-bytes 3 --sensor UP --pace 60",
     )
     .unwrap_err();
     let keys = [
@@ -151,6 +151,8 @@ fn flags_go_before_the_file_and_unknown_keys_are_refused() {
 fn effective_settings_read_back_as_the_same() {
     let lines = [
         "--source csv --file x.csv --pace 60 --from-start",
+        "--source households --file a.csv b.csv --households 9 --from 2019-12-24T01:00:00+01:00 --pace 60",
+        "--source garage --garages 3 --capacity 40",
         "--source simulate --rate 0.5 --sensors 3 --queue-max-age 12h",
         "--source none --broker a,b --failover-after 30s --prefer-primary-after 1h",
         "--source none --default-limit 100 --local-broker sign --on-limit true --http 127.0.0.1:0",
@@ -226,4 +228,74 @@ fn the_limit_and_who_is_told_of_it() {
     for bad in ["--default-limit 400.5", "--default-limit NaN", "--limit-topic a", "--http-tokens t"] {
         assert_eq!(resolve(&format!("--source none {bad}")).unwrap_err().len(), 1, "{bad}");
     }
+}
+
+#[test]
+fn households_and_garages_and_their_defaults() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["b.csv", "a.csv", "notes.txt"] {
+        std::fs::write(folder.path().join(name), "").unwrap();
+    }
+    let line =
+        format!("--source households --dir {} --file x.csv y.csv --pace max --times recorded", folder.path().display());
+    let SourceConfig::Households(houses) = resolve(&line).unwrap().source else { panic!("no households") };
+    let files: Vec<_> = houses.files.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(
+        (files, houses.households, houses.sensor.as_str()),
+        (vec!["x.csv", "y.csv", "a.csv", "b.csv"], 4, "house")
+    );
+    assert_eq!((houses.pace, houses.times, houses.from, houses.raw), (Pace::Max, Times::Original, None, false));
+    let line =
+        "--source households --households 50 --from 2019-12-24T01:00:00+01:00 --to 2019-12-25T00:00:00Z --pace 60";
+    let SourceConfig::Households(houses) = resolve(line).unwrap().source else { panic!("no households") };
+    assert_eq!((houses.from.unwrap().us(), houses.households), (1_577_145_600_000_000, 50));
+
+    let SourceConfig::Garage(garage) = resolve("--source garage").unwrap().source else { panic!("no garage") };
+    assert_eq!((garage.garages, garage.capacity, garage.tariff_cents), (1, 100, 200));
+    assert_eq!((garage.sensor.as_str(), garage.pace, garage.from), ("garage", 1.0, None));
+    let line = "--source garage --garages 3 --capacity 40 --tariff-cents 0 --pace 60 --seed 5";
+    let SourceConfig::Garage(garage) = resolve(line).unwrap().source else { panic!("no garage") };
+    assert_eq!((garage.garages, garage.capacity, garage.tariff_cents, garage.seed), (3, 40, 0, 5));
+}
+
+#[test]
+fn a_scenario_that_cannot_be_is_refused() {
+    for (line, key) in [
+        ("--source households --households 0", "households"),
+        ("--source households --households 1001", "households"),
+        ("--source households --dir /no/such/folder", "dir"),
+        ("--source households --from yesterday", "from"),
+        ("--source households --from 2020-01-01T00:00:00Z --to 2020-01-01T00:00:00Z", "to"),
+        ("--source households --pace 60", "from"),
+        ("--source households --from 2020-01-01T00:00:00Z --pace max", "to"),
+        ("--source households --garages 3", "garages"),
+        ("--source households --kind power", "kind"),
+        ("--source garage --pace max", "pace"),
+        ("--source garage --pace 0", "pace"),
+        ("--source garage --capacity 0", "capacity"),
+        ("--source garage --garages 101", "garages"),
+        ("--source garage --tariff-cents 10001", "tariff_cents"),
+        ("--source garage --households 3", "households"),
+        ("--source garage --sensor UP", "sensor"),
+        ("--source csv --file a b", "file"),
+        ("--source csv --file a --to 2020-01-01T00:00:00Z", "to"),
+    ] {
+        let problems = resolve(line).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].starts_with(&format!("{key}:")), "{line}: {problems:?}");
+    }
+    assert!(resolve("--source households --pace 60 --times played").is_ok());
+}
+
+#[test]
+fn a_file_of_settings_may_name_one_recording_or_several() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("agent.toml");
+    let flags = format!("--config {}", path.display());
+    for (text, count) in [("'a.csv'", 1), ("['a.csv', 'b.csv']", 2)] {
+        std::fs::write(&path, format!("source = 'households'\nfile = {text}\nhouseholds = 7\n")).unwrap();
+        let SourceConfig::Households(houses) = resolve(&flags).unwrap().source else { panic!("no households") };
+        assert_eq!((houses.files.len(), houses.households), (count, 7));
+    }
+    std::fs::write(&path, "source = 'households'\nfile = 7\n").unwrap();
+    assert!(resolve(&flags).unwrap_err()[0].contains("a path, or a list of paths"));
 }

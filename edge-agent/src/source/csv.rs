@@ -2,9 +2,9 @@
 
 mod cells;
 mod instant;
-mod layout;
-mod pace;
-mod position;
+pub(super) mod layout;
+pub(super) mod pace;
+pub(super) mod position;
 
 pub use instant::TimeUnit;
 pub use layout::LayoutConfig;

@@ -1,5 +1,6 @@
 //! The status for a person.
 
+use super::households::is_notice;
 use super::report::{ClockReport, LiveReport, SourceState, StatusReport};
 use fogline_protocol::time::Wall;
 use fogline_protocol::wire::State;
@@ -7,6 +8,8 @@ use fogline_runtime::clock::wall;
 use std::fmt;
 use std::time::Duration;
 
+/// The width of what begins a line.
+pub(super) const LABEL: usize = 14;
 /// Two of its answers to the status, which is published every 10 s, are missing.
 const SILENT_AFTER: Duration = Duration::from_secs(21);
 /// Gaps that are listed; the others are counted.
@@ -41,7 +44,8 @@ impl fmt::Display for StatusReport {
         }
         write_gaps(f, self)?;
         self.limit.map_or(Ok(()), |limit| writeln!(f, "limit         {limit}"))?;
-        for decision in &self.in_force {
+        write!(f, "{}", self.households)?;
+        for decision in self.in_force.iter().filter(|decision| !is_notice(decision)) {
             let (key, term) = (&decision.key, &decision.term);
             writeln!(
                 f,
@@ -52,7 +56,8 @@ impl fmt::Display for StatusReport {
         let live = self.live.as_ref();
         live.map_or(Ok(()), |live| write_answers(f, live))?;
         live.and_then(|live| live.fault.as_ref()).map_or(Ok(()), |fault| writeln!(f, "fault         {fault}"))?;
-        live.map_or(Ok(()), |live| write_latency(f, live))
+        live.map_or(Ok(()), |live| write_latency(f, live))?;
+        live.map_or(Ok(()), |live| write!(f, "{}", live.tuples))
     }
 }
 
@@ -146,3 +151,5 @@ fn age(span: Duration) -> String {
         _ => format!("{} days", span.as_secs() / 86_400),
     }
 }
+
+pub(super) use crate::queue::grouped;

@@ -1,10 +1,12 @@
 //! The status as it is handed out, as JSON too.
 
+use super::households::HouseholdsReport;
+use super::tuples::{TupleReport, TuplesReport};
 use crate::latency::{Latencies, LatencySummary};
 use crate::limit::Limit;
 use crate::shell::AgentSnapshot;
 use fogline_protocol::delivery::ranges::Range;
-use fogline_protocol::node::Answer;
+use fogline_protocol::node::{Answer, Tuple};
 use fogline_protocol::queue::QueueUsage;
 use fogline_protocol::wire::{Decision, State};
 use serde::{Deserialize, Serialize};
@@ -30,6 +32,9 @@ pub struct StatusReport {
     /// The speed limit that holds. Of a stopped agent only that of a decision in force: its default is not known.
     #[serde(default)]
     pub limit: Option<Limit>,
+    /// Where the households are, as the decisions in force say.
+    #[serde(default)]
+    pub households: HouseholdsReport,
     /// The decisions in force.
     pub in_force: Vec<Decision>,
     /// What only a running agent knows; none when no agent answers.
@@ -105,6 +110,9 @@ pub struct LiveReport {
     pub fault: Option<String>,
     /// The source.
     pub source: SourceReport,
+    /// The readings by their state.
+    #[serde(default)]
+    pub tuples: TuplesReport,
     /// From the sensor to the acknowledgement.
     pub latency: LatencyReport,
 }
@@ -236,6 +244,12 @@ impl StatusReport {
             refused_messages: edge.refused_messages,
             fault: edge.fault.map(|fault| fault.to_string()),
             source,
+            tuples: TuplesReport {
+                new: edge.unsent,
+                sent: edge.in_flight,
+                acknowledged: acknowledged_before + edge.acknowledged,
+                newest: Vec::new(),
+            },
             latency,
         };
         Self {
@@ -246,8 +260,16 @@ impl StatusReport {
             streams: edge.streams,
             gaps: edge.gaps,
             limit: Some(limit),
+            households: HouseholdsReport::of(&edge.in_force),
             in_force: edge.in_force,
             live: Some(live),
+        }
+    }
+
+    /// Adds the newest readings.
+    pub(crate) fn show_tuples(&mut self, tuples: &[Tuple]) {
+        if let Some(live) = &mut self.live {
+            live.tuples.newest = tuples.iter().filter_map(TupleReport::new).collect();
         }
     }
 }

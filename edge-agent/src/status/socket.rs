@@ -29,8 +29,8 @@ const ASKERS_MAX: usize = 8;
 /// Somebody who wants to know something, or wants something done.
 #[derive(Debug)]
 pub(crate) enum Question {
-    /// The status.
-    Status(oneshot::Sender<StatusReport>),
+    /// The status, with so many of the newest readings.
+    Status { tuples: usize, asker: oneshot::Sender<StatusReport> },
     /// What the agent alone may do to its queue.
     Order(Order, oneshot::Sender<OrderReport>),
 }
@@ -69,6 +69,9 @@ pub(crate) struct OrderReport {
 #[derive(Debug, Serialize, Deserialize)]
 struct Written {
     request: String,
+    /// How many of the newest readings are wanted.
+    #[serde(default)]
+    tuples: usize,
 }
 
 /// An answer to what is no question.
@@ -121,7 +124,7 @@ async fn answer(mut stream: UnixStream, questions: mpsc::Sender<Question>) -> an
     let mut text = match (serde_json::from_slice::<Written>(&line), order) {
         (Ok(written), _) if written.request == "status" => {
             let (asker, report) = oneshot::channel();
-            questions.send(Question::Status(asker)).await?;
+            questions.send(Question::Status { tuples: written.tuples, asker }).await?;
             serde_json::to_vec(&report.await?)?
         }
         (_, Ok(order)) => {
@@ -155,8 +158,10 @@ fn exchange(path: &Path, question: &[u8], patience: Duration) -> anyhow::Result<
 }
 
 /// Asks the agent behind the socket. Blocks, at most some seconds.
-pub(super) fn ask(path: &Path) -> anyhow::Result<StatusReport> {
-    let line = exchange(path, b"{\"request\":\"status\"}\n", PATIENCE)?;
+pub(super) fn ask(path: &Path, tuples: usize) -> anyhow::Result<StatusReport> {
+    let mut question = serde_json::to_vec(&Written { request: "status".to_owned(), tuples })?;
+    question.push(b'\n');
+    let line = exchange(path, &question, PATIENCE)?;
     match serde_json::from_str(&line) {
         Ok(report) => Ok(report),
         Err(error) => match serde_json::from_str::<Refusal>(&line) {

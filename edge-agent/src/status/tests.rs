@@ -5,6 +5,7 @@ use crate::program::{Running, run};
 use crate::settings::{AgentConfig, SourceConfig, Until};
 use crate::source::simulate::{Rate, SimulateConfig};
 use fogline_protocol::ids::{AgentId, Name};
+use fogline_protocol::node::TupleState;
 use fogline_protocol::queue::QueueUsage;
 use fogline_protocol::usecase::Road;
 use fogline_protocol::wire::State;
@@ -46,10 +47,17 @@ async fn a_running_agent_answers_and_a_stopped_one_is_looked_into() {
     tokio::time::timeout(Duration::from_secs(20), queued).await.unwrap().unwrap();
 
     let asked = data_dir.clone();
-    let report = tokio::task::spawn_blocking(move || ask(&asked)).await.unwrap().unwrap();
+    let report = tokio::task::spawn_blocking(move || ask_with(&asked, 1000)).await.unwrap().unwrap();
     let live = report.live.as_ref().unwrap();
     assert_eq!((report.queue.readings, live.agent.as_str(), live.connected), (COUNT, "north/lane-1", false));
     assert_eq!((live.source.state, live.source.offered), (SourceState::Ended, COUNT));
+    let tuples = &live.tuples;
+    assert_eq!((tuples.new, tuples.sent, tuples.acknowledged, tuples.newest.len()), (COUNT, 0, 0, 100));
+    assert!(tuples.newest.iter().all(|tuple| tuple.state == TupleState::New && tuple.sensor.starts_with("lane-")));
+    assert_eq!(
+        tuples.newest.iter().map(|tuple| tuple.seq).collect::<Vec<_>>(),
+        (COUNT - 99..=COUNT).rev().collect::<Vec<_>>()
+    );
     let mode = std::fs::metadata(socket_path(&data_dir)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(report.to_string().contains("3000 readings"), "{report}");
@@ -84,6 +92,7 @@ fn a_report_survives_json() {
         streams: 1,
         gaps: (0..9).map(|n| fogline_protocol::delivery::ranges::Range::new(n * 10 + 1, n * 10 + 2)).collect(),
         limit: Some(crate::limit::Limit::by_default(130.0)),
+        households: HouseholdsReport::default(),
         in_force: Vec::new(),
         live: None,
     };

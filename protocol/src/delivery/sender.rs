@@ -9,6 +9,7 @@ mod outcome;
 mod view;
 
 pub use outcome::{Acknowledged, OutgoingBatch};
+pub use view::Progress;
 
 use super::backoff::Backoff;
 use super::lanes::{Lane, Lanes, Order};

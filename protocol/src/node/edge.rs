@@ -8,10 +8,12 @@ mod hello;
 mod interface;
 mod recent;
 mod snapshot;
+mod tuples;
 
 pub use asking::{Answer, Question};
 pub use interface::{ClockConfig, EdgeConfig, EdgeEffect, EdgeInput};
 pub use snapshot::EdgeSnapshot;
+pub use tuples::{TUPLES_MAX, Tuple, TupleState};
 
 use super::{Machine, Publish};
 use crate::delivery::backoff::RESEND_MIN;
@@ -30,6 +32,7 @@ use hello::HelloTimer;
 use recent::Recent;
 use std::collections::VecDeque;
 use std::time::Duration;
+use tuples::Tuples;
 
 /// How often the status is published when nothing changes but the queue.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
@@ -56,6 +59,7 @@ pub struct EdgeNode {
     /// The queue is being told what becomes of times.
     settling: bool,
     recent: Recent,
+    tuples: Tuples,
     in_force: InForce,
     hello: HelloTimer,
     failover: Failover,
@@ -100,6 +104,7 @@ impl EdgeNode {
             clock: ClockWatch::new(config.clock, now),
             settling: false,
             recent: Recent::default(),
+            tuples: Tuples::default(),
             in_force,
             hello: HelloTimer::new(config.seed),
             failover: Failover::new(config.failover, config.seed),

@@ -6,7 +6,7 @@ use fogline_protocol::reading::{FIELDS_MAX, ReadingError, Readings, Value};
 use fogline_protocol::time::Wall;
 
 /// The header of the household files.
-pub(super) const HOUSEHOLD_HEADER: &str = "date,timestamp,energy,power,power1,power2,power3";
+pub(in crate::source) const HOUSEHOLD_HEADER: &str = "date,timestamp,energy,power,power1,power2,power3";
 /// The kind of their readings.
 const HOUSEHOLD_KIND: &str = "power";
 
@@ -33,7 +33,7 @@ pub enum LayoutConfig {
 
 /// Why a row is not a reading.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum RowError {
+pub(in crate::source) enum RowError {
     #[error("the line is longer than 16 KiB")]
     TooLong,
     #[error("the line is not UTF-8")]
@@ -50,13 +50,13 @@ pub(super) enum RowError {
 
 /// A layout that fits the header of the file.
 #[derive(Debug)]
-pub(super) enum Layout {
+pub(in crate::source) enum Layout {
     Household,
     Columns(Columns),
 }
 
 #[derive(Debug)]
-pub(super) struct Columns {
+pub(in crate::source) struct Columns {
     delimiter: char,
     kind: String,
     count: usize,
@@ -66,7 +66,7 @@ pub(super) struct Columns {
 
 impl Layout {
     /// Fits the layout to a header.
-    pub(super) fn new(config: &LayoutConfig, header: &str) -> Result<Self, String> {
+    pub(in crate::source) fn new(config: &LayoutConfig, header: &str) -> Result<Self, String> {
         let LayoutConfig::Columns { delimiter, kind, time, values, .. } = config else {
             return (header == HOUSEHOLD_HEADER).then_some(Self::Household).ok_or_else(|| {
                 format!(
@@ -87,7 +87,7 @@ impl Layout {
     }
 
     /// Adds the reading of a row to `into`.
-    pub(super) fn parse(&self, line: &[u8], sensor: &str, into: &mut Readings) -> Result<(), RowError> {
+    pub(in crate::source) fn parse(&self, line: &[u8], sensor: &str, into: &mut Readings) -> Result<(), RowError> {
         let text = std::str::from_utf8(line).map_err(|_| RowError::NotUtf8)?;
         match self {
             Self::Household => household(text, sensor, into),
@@ -115,7 +115,25 @@ impl Columns {
     }
 }
 
+/// What a row of a household file says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::source) struct HouseholdRow {
+    pub(in crate::source) ts: Wall,
+    /// In all and per phase, in W.
+    pub(in crate::source) powers: [f64; 4],
+    /// The meter's reading in kWh.
+    pub(in crate::source) energy: f64,
+}
+
 fn household(line: &str, sensor: &str, into: &mut Readings) -> Result<(), RowError> {
+    let HouseholdRow { ts, powers: [power, power1, power2, power3], energy } = household_row(line)?;
+    let fields =
+        [("power_w", power), ("energy_kwh", energy), ("power1_w", power1), ("power2_w", power2), ("power3_w", power3)];
+    Ok(into.push(ts, sensor, HOUSEHOLD_KIND, &fields.map(|(name, number)| (name, Value::Number(number))))?)
+}
+
+/// Reads a row of a household file.
+pub(in crate::source) fn household_row(line: &str) -> Result<HouseholdRow, RowError> {
     let mut row = [""; 7];
     let mut found = 0;
     for (slot, cell) in row.iter_mut().zip(line.split(',')) {
@@ -129,21 +147,11 @@ fn household(line: &str, sensor: &str, into: &mut Readings) -> Result<(), RowErr
     let [_, timestamp, energy, powers @ ..] = row;
     let ms: i64 = timestamp.parse().map_err(|_| RowError::Time("timestamp".to_owned()))?;
     let ts = ms.checked_mul(1000).ok_or_else(|| RowError::Time("timestamp".to_owned()))?;
-    let [power, power1, power2, power3] = [("power", 0), ("power1", 1), ("power2", 2), ("power3", 3)]
+    let powers = [("power", 0), ("power1", 1), ("power2", 2), ("power3", 3)]
         .map(|(name, place)| scaled(name, powers.get(place).copied().unwrap_or_default(), 1e3));
-    let fields = [
-        ("power_w", power?),
-        ("energy_kwh", scaled("energy", energy, 1e10)?),
-        ("power1_w", power1?),
-        ("power2_w", power2?),
-        ("power3_w", power3?),
-    ];
-    Ok(into.push(
-        Wall::from_us(ts),
-        sensor,
-        HOUSEHOLD_KIND,
-        &fields.map(|(name, number)| (name, Value::Number(number))),
-    )?)
+    let energy = scaled("energy", energy, 1e10)?;
+    let [power, power1, power2, power3] = powers;
+    Ok(HouseholdRow { ts: Wall::from_us(ts), powers: [power?, power1?, power2?, power3?], energy })
 }
 
 /// A whole number of small units in large ones. The division rounds to the nearest float, so that the whole number comes

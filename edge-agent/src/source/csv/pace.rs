@@ -54,8 +54,10 @@ impl<'de> Deserialize<'de> for Pace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Times {
-    /// Those in the file
+    /// Those of the data
     #[default]
+    #[value(alias = "recorded")]
+    #[serde(alias = "recorded")]
     Original,
     /// Those at which they are played, for which a pace is needed
     Played,
@@ -63,26 +65,26 @@ pub enum Times {
 
 /// Plays rows relative to the first one, from the moment at which that is read.
 #[derive(Debug)]
-pub(super) struct Pacer {
+pub(in crate::source) struct Pacer {
     pace: Pace,
     times: Times,
     anchor: Option<(Now, Wall)>,
 }
 
 impl Pacer {
-    pub(super) fn new(pace: Pace, times: Times) -> Self {
+    pub(in crate::source) fn new(pace: Pace, times: Times) -> Self {
         Self { pace, times, anchor: None }
     }
 
     /// When a row of this time is due. Rows that go back in time are due at once.
-    pub(super) fn due(&mut self, ts: Wall, now: Now) -> Monotonic {
+    pub(in crate::source) fn due(&mut self, ts: Wall, now: Now) -> Monotonic {
         let Pace::Times(speed) = self.pace else { return now.mono };
         let (start, first) = *self.anchor.get_or_insert((now, ts));
         start.mono + ts.since(first).div_f64(speed)
     }
 
     /// The time that a reading gets.
-    pub(super) fn time(&self, ts: Wall) -> Wall {
+    pub(in crate::source) fn time(&self, ts: Wall) -> Wall {
         let (Times::Played, Pace::Times(speed), Some((start, first))) = (self.times, self.pace, self.anchor) else {
             return ts;
         };
@@ -90,7 +92,7 @@ impl Pacer {
         if ts >= first { start.wall + played(ts.since(first)) } else { start.wall - played(first.since(ts)) }
     }
 
-    pub(super) fn changes_times(&self) -> bool {
+    pub(in crate::source) fn changes_times(&self) -> bool {
         self.times == Times::Played
     }
 }

@@ -9,7 +9,7 @@ const HEAD_BYTES: u64 = 1024;
 
 /// The position that is committed with the readings before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Position {
+pub(in crate::source) struct Position {
     /// Where the next row begins.
     byte: u64,
     /// The number of its line.
@@ -21,33 +21,42 @@ pub(super) struct Position {
 
 /// The beginning of a file.
 #[derive(Debug)]
-pub(super) struct Head(Vec<u8>);
+pub(in crate::source) struct Head(Vec<u8>);
 
 impl Head {
-    pub(super) fn read(file: &mut impl Read) -> std::io::Result<Self> {
+    pub(in crate::source) fn read(file: &mut impl Read) -> std::io::Result<Self> {
         let mut head = Vec::new();
         file.take(HEAD_BYTES).read_to_end(&mut head)?;
         Ok(Self(head))
     }
 
     /// The position `place`. Only what lies before it counts as the beginning: a file may still grow.
-    pub(super) fn position(&self, place: Place) -> Position {
+    pub(in crate::source) fn position(&self, place: Place) -> Position {
         let head_bytes = place.byte.min(self.0.len() as u64);
         Position { byte: place.byte, line: place.line, head_bytes, head: self.hash(head_bytes).unwrap_or_default() }
     }
 
     /// The place of a saved position, if it speaks of this file.
-    pub(super) fn place(&self, saved: &Position) -> Option<Place> {
+    pub(in crate::source) fn place(&self, saved: &Position) -> Option<Place> {
         let same = self.hash(saved.head_bytes).is_some_and(|hash| hash == saved.head);
         same.then_some(Place { byte: saved.byte, line: saved.line })
     }
 
-    /// FNV-1a (Fowler, Noll, Vo), 64 bits: the same on every machine and in every version.
+    /// The same on every machine and in every version.
     fn hash(&self, bytes: u64) -> Option<String> {
-        let head = self.0.get(..usize::try_from(bytes).ok()?)?;
-        let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3);
-        Some(format!("{:016x}", head.iter().fold(0xCBF2_9CE4_8422_2325, mix)))
+        Some(fnv(self.0.get(..usize::try_from(bytes).ok()?)?))
     }
+
+    /// What tells the file from another one that does not grow.
+    pub(in crate::source) fn name(&self) -> String {
+        fnv(&self.0)
+    }
+}
+
+/// FNV-1a (Fowler, Noll, Vo), 64 bits, in hexadecimal digits.
+pub(in crate::source) fn fnv(bytes: &[u8]) -> String {
+    let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3);
+    format!("{:016x}", bytes.iter().fold(0xCBF2_9CE4_8422_2325, mix))
 }
 
 #[cfg(test)]

@@ -270,3 +270,27 @@ fn readings_that_wait_for_the_clock_are_not_sent_before_it_is_settled() {
     sender.settled(&[Settle { first: 1, clock, stamps: Stamps::Unset }]);
     assert_eq!((send(&mut sender), sender.held_readings()), (Some((1, Some(TimeFlag::Unset))), 0));
 }
+
+#[test]
+fn every_number_says_how_far_it_has_come() {
+    let mut sender = opened(30, 100);
+    let progress = |sender: &Sender, seqs: [Seq; 4]| seqs.map(|seq| sender.progress(seq));
+    use Progress::{Done, Gap, InFlight, Unsent};
+    assert_eq!(progress(&sender, [1, 10, 11, 30]), [Unsent; 4]);
+    send_all(&mut sender, at(0));
+    assert_eq!(progress(&sender, [1, 10, 11, 30]), [InFlight, InFlight, Unsent, Unsent]);
+    sender.acknowledge(&ack(4, &[(6, 7)], 100), false, at(1));
+    assert_eq!(progress(&sender, [4, 5, 6, 8]), [Done, InFlight, Done, InFlight]);
+    let free = sender.poll_free().unwrap();
+    sender.freed(&free);
+    assert_eq!(progress(&sender, [1, 4, 5, 7]), [Done, Done, InFlight, Done], "freed is done");
+    let dropped = vec![Range::new(20, 21)];
+    let range = Range::new(31, 30);
+    sender.settle_append(&Appended { range, dropped, usage: QueueUsage::default() }, at(2));
+    sender.close();
+    assert_eq!(
+        progress(&sender, [5, 7, 20, 22]),
+        [Unsent, Done, Gap, Unsent],
+        "what was in flight is to be sent again"
+    );
+}

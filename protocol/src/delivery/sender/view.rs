@@ -6,6 +6,19 @@ use crate::ids::Seq;
 use crate::queue::Segment;
 use crate::wire::{OpenStream, State};
 
+/// How far a number has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It waits to be sent, or to be sent again.
+    Unsent,
+    /// On its way.
+    InFlight,
+    /// Acknowledged.
+    Done,
+    /// It never comes.
+    Gap,
+}
+
 impl Sender {
     /// The streams as the hello names them.
     #[must_use]
@@ -24,6 +37,20 @@ impl Sender {
     #[must_use]
     pub fn newest_segment(&self) -> Option<Segment> {
         self.segments.newest()
+    }
+
+    /// How far a number has come that the queue gave.
+    #[must_use]
+    pub fn progress(&self, seq: Seq) -> Progress {
+        if self.gaps.contains(seq) {
+            Progress::Gap
+        } else if self.unsent.contains(seq) {
+            Progress::Unsent
+        } else if seq < self.freed_below || self.done.contains(seq) {
+            Progress::Done
+        } else {
+            Progress::InFlight
+        }
     }
 
     /// Gaps that are not acknowledged.

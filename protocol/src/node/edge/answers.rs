@@ -39,6 +39,7 @@ impl EdgeNode {
             }
             QueueAnswer::Dropped(Ok(dropped)) => {
                 self.sender.settle_append(&dropped, now.mono);
+                self.tuples.dropped(&dropped.dropped);
                 self.usage = dropped.usage;
                 self.hello.streams_changed(&self.sender.open_streams(), now.mono);
             }
@@ -68,8 +69,10 @@ impl EdgeNode {
         self.effects.extend(done.tickets.into_iter().map(|ticket| EdgeEffect::Accepted { ticket }));
         if let Some(append) = done.append {
             let stamps = self.sender.newest_segment().map_or(Stamps::Given, |segment| segment.stamps);
+            self.tuples.appended(&append, appended);
             self.recent.appended(append, appended, stamps);
         }
+        self.tuples.dropped(&appended.dropped);
         self.hello.streams_changed(&self.sender.open_streams(), now.mono);
     }
 
