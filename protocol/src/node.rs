@@ -10,7 +10,8 @@ mod site;
 
 pub use cloud::{CloudConfig, CloudEffect, CloudInput, CloudNode, CloudSnapshot, Counters};
 pub use edge::{
-    Answer, ClockConfig, EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot, Question, TUPLES_MAX, Tuple, TupleState,
+    Answer, ClockConfig, EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot, Question, TUPLES_MAX, Tuple,
+    TupleState,
 };
 pub use site::{Keeping, SiteConfig, SiteEffect, SiteInput, SiteNode, SiteSnapshot};
 

@@ -2,11 +2,11 @@
 //! what the README beside it publishes is understood.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a failed expectation is a failed test")]
 
+use fogline_protocol::city::message::{Alive, Averages, Global, NodeWord, Samples, Taken};
+use fogline_protocol::topic::{Down, Neighbour, Peer, Topic, Up};
 use fogline_protocol::wire::{
     Ack, Ask, Batch, Beat, Decision, DecisionAck, Hello, Log, Message, Reply, Request, Status, WireError,
 };
-use fogline_protocol::city::message::{Alive, Averages, Global, NodeWord, Samples, Taken};
-use fogline_protocol::topic::{Down, Neighbour, Peer, Topic, Up};
 use fogline_tests::real::{Program, Recipe, free_port, service};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};

@@ -150,7 +150,10 @@ fn snapshot() -> SiteSnapshot {
         in_step: true,
         followers_in_step: 0,
         leads: 1,
+        standby: Some(false),
         cloud: CloudSnapshot {
+            withheld: 0,
+            inside: 0,
             connected: true,
             term: None,
             agents: 2,

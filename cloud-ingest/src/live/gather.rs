@@ -144,8 +144,7 @@ fn reading_event<'a>(id: &'a AgentId, reading: ReadingRef<'a>, time: Option<Time
 
 /// What is to be known of a reading.
 fn flags(reading: ReadingRef<'_>, time: Option<TimeFlag>, now: Wall) -> Vec<&'static str> {
-    let fields = usecase::find(reading.kind()).map_or(&[][..], |usecase| usecase.fields());
-    let outlier = fields.iter().any(|field| reading.number(field.name).is_some_and(|value| !field.admits(value)));
+    let outlier = usecase::is_outlier(reading);
     let future = reading.ts() > now + FUTURE_AFTER;
     let named = [(outlier, "outlier"), (future, "future")].into_iter().filter_map(|(is, name)| is.then_some(name));
     named.chain(time.map(TimeFlag::word)).collect()
@@ -155,6 +154,8 @@ fn average(reader: &StoreReader, scope: &Scope, kind: &str, field: &str, start: 
     let (region, agent) = match scope {
         Scope::Region(region) => (region.as_str(), None),
         Scope::Agent(id) => (id.region.as_str(), Some(id.agent.as_str())),
+        // Federal states and their like are asked for when they are looked at.
+        Scope::Group(_) => return None,
     };
     // What cannot be read now is said with the next change; a window that is too old is not kept.
     let key = (region, agent.unwrap_or_default(), kind, field);

@@ -16,8 +16,7 @@ fn average(id: u64) -> Commit {
     let mut commit = commit(id, id, 1);
     let mut readings = Readings::new();
     let from_us = f64::from(u32::try_from(EPOCH_US / 1_000_000).unwrap()) * 1e6;
-    let fields =
-        [("pm10_ugm3", Value::Number(21.5)), ("n", Value::Number(3.0)), ("from_us", Value::Number(from_us))];
+    let fields = [("pm10_ugm3", Value::Number(21.5)), ("n", Value::Number(3.0)), ("from_us", Value::Number(from_us))];
     readings.push(Wall::from_us(EPOCH_US + 5_000_000), "node-1", "city", &fields).unwrap();
     commit.points[0].readings = Arc::new(readings);
     commit
