@@ -167,8 +167,8 @@ pub struct Settings {
     /// columns of its own
     #[arg(long, value_name = "NAME", env = "FOGLINE_AGENT_KIND", help_heading = "Source")]
     pub kind: Option<String>,
-    /// Sensor: the names begin with it for simulate [default: lane, meter, station, sensor], households [house] and garage [garage];
-    /// of lines that name none for stdin; of all rows for csv [default: meter]
+    /// Sensor: the names begin with it for simulate, households and garage [default: lane, meter, station or sensor; house;
+    /// garage]; of lines that name none for stdin; of all rows for csv [default: meter]
     #[arg(long, value_name = "NAME", env = "FOGLINE_AGENT_SENSOR", help_heading = "Source")]
     pub sensor: Option<String>,
     /// Queue power readings as they are; otherwise their averages over 5 seconds
