@@ -68,6 +68,7 @@ async function refresh() {
 function tell(error) {
   if (error instanceof Refused && error.status === 401) return connection.lock(error.message);
   if (!(error instanceof Refused)) return;
+  shown.element.setAttribute("aria-busy", "false");
   setText(problem, `Not all of this can be shown: ${error.message}`);
   problem.hidden = false;
 }

@@ -53,12 +53,12 @@ export function health() {
     const start_us = Date.now() * 1000;
     const seconds = (start_us - (since?.at_us ?? start_us)) / 1e6;
     // It counts from 0 when it is started again; over less than a second a count says nothing.
-    if (since && seconds >= 1 && figures.stored_total >= since.stored_total) {
-      rates.put("stored", { start_us, mean: (figures.stored_total - since.stored_total) / seconds });
+    if (since && seconds >= 1 && figures.readings_total >= since.readings_total) {
+      rates.put("received", { start_us, mean: (figures.readings_total - since.readings_total) / seconds });
     }
-    if (!since || seconds >= 1) since = { at_us: start_us, stored_total: figures.stored_total };
+    if (!since || seconds >= 1) since = { at_us: start_us, readings_total: figures.readings_total };
     now = figures;
-    if (typeof figures.readings_per_s === "number") rates.put("received", { start_us, mean: figures.readings_per_s });
+    if (typeof figures.readings_per_s === "number") rates.put("stored", { start_us, mean: figures.readings_per_s });
     if (figures.latency_ms) {
       latency.put("half within", { start_us, mean: figures.latency_ms.p50 });
       latency.put("99 of 100 within", { start_us, mean: figures.latency_ms.p99 });
@@ -133,7 +133,7 @@ function figures({ readings_per_s, latency_ms, store_errors_total, store_down, d
   const away = brokers.length - connected.length;
   const errors = counted(store_errors_total, "error");
   return [
-    { name: "readings a second", value: number(readings_per_s, 1), more: "received" },
+    { name: "readings a second", value: number(readings_per_s, 1), more: "stored, in the last 10 s" },
     { name: "to the store", value: quantity(latency_ms?.p50, "ms"), more: `99 of 100 in ${quantity(latency_ms?.p99, "ms")}` },
     {
       name: "store",
