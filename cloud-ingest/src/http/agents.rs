@@ -24,6 +24,7 @@ struct Asked {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
     /// How many to skip.
+    #[param(minimum = 0, maximum = 4_294_967_295_i64, default = 0)]
     offset: Option<u32>,
 }
 

@@ -6,7 +6,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use bytes::Bytes;
 use std::sync::Arc;
-use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
 /// What the document says of the API as a whole.
@@ -23,9 +24,22 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "readings", description = "What was measured"),
         (name = "city", description = "Particulate matter: nodes, and their averages"),
         (name = "operation", description = "How the ingester is, and what needs its operator"),
-    )
+    ),
+    // Without tokens whoever is on the machine may ask.
+    security((), ("token" = [])),
+    modifiers(&Token),
 )]
 struct Document;
+
+/// How a token is sent.
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("See `fogline token`")).build();
+        document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(bearer));
+    }
+}
 
 /// No paths yet.
 pub(super) fn titled() -> OpenApiRouter<Arc<Served>> {

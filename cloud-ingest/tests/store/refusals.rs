@@ -2,8 +2,8 @@
 
 use crate::fake::{Behaviour, Fake};
 use crate::fixture::{Site, commit_with};
-use fogline_ingest::store::Store as _;
-use fogline_ingest::store::query::StoreReader;
+use fogline_ingest::store::query::{After, StoreReader};
+use fogline_ingest::store::{LetterId, Retried, Store as _};
 use fogline_protocol::store::{CommitReport, StoreFault};
 
 /// The searching requests that are allowed, the first one, the probe, and what was under way.
@@ -70,4 +70,39 @@ fn a_fault_during_the_search_leaves_no_dead_letters() {
     server.behave(Behaviour::RefusesWhole);
     assert_eq!(site.store.commit(&commit), Ok(CommitReport { stored: 999, dead: 1 }));
     assert_eq!(site.dead(), [(500, "refused".to_owned())]);
+}
+
+/// The only dead letter.
+fn letter(site: &Site) -> LetterId {
+    let letters = StoreReader::open(&site.path()).unwrap().dead_letters(&After::new(10, None)).unwrap().items;
+    assert_eq!(letters.len(), 1);
+    letters[0].id.parse().unwrap()
+}
+
+#[test]
+fn a_dead_letter_is_given_back_as_the_point_that_it_was_to_be() {
+    let server = Fake::start(Behaviour::RefusesWhole);
+    let mut site = Site::new(&server.url);
+    let commit = commit_with(1, 1, 10, |seq| seq == 4);
+    site.store.commit(&commit).unwrap();
+    let id = letter(&site);
+    assert!(matches!(site.store.retry(1, id), Ok(Retried::Refused(why)) if why.contains("a bad line")));
+    assert_eq!((letter(&site), server.seen().count("road")), (id, 9), "it stays");
+    server.behave(Behaviour::Answers(503));
+    assert!(matches!(site.store.retry(1, id), Err(StoreFault::Transient(_))));
+    server.behave(Behaviour::Answers(400));
+    assert!(matches!(site.store.retry(1, id), Err(StoreFault::Operator(_))), "it is not the reading's fault");
+    assert_eq!(letter(&site), id);
+
+    server.behave(Behaviour::Good);
+    assert_eq!(site.store.retry(1, id), Ok(Retried::Stored));
+    assert_eq!((site.dead().len(), server.seen().count("road")), (0, 10));
+    let again = Fake::start(Behaviour::Good);
+    Site::new(&again.url).store.commit(&commit).unwrap();
+    let points = |server: &Fake| {
+        let mut points = server.seen().points.clone();
+        points.retain(|(series, _), _| series != "fogline_probe");
+        points
+    };
+    assert_eq!(points(&server), points(&again), "as if it had never been refused");
 }

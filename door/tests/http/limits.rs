@@ -65,6 +65,13 @@ async fn a_head_that_drips_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_has_begun_may_go_on_for_longer_than_a_handler() {
+    let server = Server::open().await;
+    let answer = server.ask("GET", "/drips", &[]).await;
+    assert_eq!((answer.status, answer.body.matches("drop").count()), (200, 8));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_is_not_used_is_closed() {
     let server = Server::open().await;
     let mut stream = server.connect().await;

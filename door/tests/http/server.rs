@@ -6,6 +6,8 @@ use axum::body::{Body, Bytes};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use fogline_door::http::{Caller, DataImages, Door, HttpConfig, Limits, Role, add, serve};
+use futures_util::stream::{Stream, unfold};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -96,8 +98,17 @@ pub(crate) fn routes() -> Router {
         .route("/metrics", get(|| async { "metrics 1\n" }))
         .route("/who", get(who).post(who))
         .route("/length", post(|body: Bytes| async move { body.len().to_string() }))
+        .route("/drips", get(async || Body::from_stream(drips())))
         .route("/never", get(std::future::pending::<String>))
         .route("/big", get(|| async { Body::from(vec![0; 64 << 20]).into_response() }))
+}
+
+/// Says something every 25 s, eight times.
+fn drips() -> impl Stream<Item = Result<&'static str, Infallible>> {
+    unfold(0, async |said| {
+        tokio::time::sleep(Duration::from_secs(25)).await;
+        (said < 8).then_some((Ok("drop"), said + 1))
+    })
 }
 
 /// What came back.

@@ -20,7 +20,7 @@ async fn limits_are_held() {
 async fn only_what_a_page_said_comes_after_it() {
     let site = Site::start().await;
     for list in ["regions", "limits", "dead-letters"] {
-        for wrong in ["", "1", "W10", "%00", "WyIxIiwiMiIsIjMiLCI0Il0"] {
+        for wrong in ["1", "W10", "%00", "WyIxIiwiMiIsIjMiLCI0Il0"] {
             let detail = site.refused("GET", &format!("/api/v1/{list}?after={wrong}"), 400).await;
             assert!(detail.contains("after is"), "{list}?after={wrong}: {detail}");
         }

@@ -23,11 +23,11 @@ pub struct After {
 }
 
 impl After {
-    /// At most `limit` items (above [`PAGE_MAX`] it is that), from the beginning, or after what a page before gave as
-    /// [`Listed::next`].
+    /// At most `limit` items (above [`PAGE_MAX`] it is that), after what a page before gave as [`Listed::next`]; from the beginning
+    /// if that is nothing, or empty.
     #[must_use]
     pub fn new(limit: u32, after: Option<String>) -> Self {
-        Self { limit: limit.min(PAGE_MAX), after }
+        Self { limit: limit.min(PAGE_MAX), after: after.filter(|after| !after.is_empty()) }
     }
 
     /// How many items to read: one more than the page has tells whether there is a next one.
@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn what_no_page_said_is_refused() {
-        for wrong in ["", "7", "W10", "WyIxIiwiMiJd", "é"] {
+        assert_eq!(After::new(1, Some(String::new())), After::new(1, None));
+        for wrong in ["7", "W10", "WyIxIiwiMiJd", "é"] {
             let after = After::new(1, Some(wrong.to_owned()));
             assert!(matches!(after.key::<1>(), Err(QueryError::After(shown)) if shown == wrong), "{wrong}");
         }
