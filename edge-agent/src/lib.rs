@@ -18,6 +18,7 @@ mod journal;
 pub mod latency;
 pub mod limit;
 mod orders;
+pub mod peers;
 pub mod program;
 mod pump;
 pub mod queue;

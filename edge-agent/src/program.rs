@@ -7,6 +7,7 @@ use crate::journal::Journal;
 use crate::latency::Latencies;
 use crate::limit::{self, LimitWatch, Told};
 use crate::orders::Orders;
+use crate::peers::Peers;
 use crate::pump::Pump;
 use crate::settings::{AgentConfig, SourceConfig};
 use crate::shell::{AgentShell, Ending, Tickets};
@@ -64,6 +65,19 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send,
     ready: oneshot::Sender<Running>,
 ) -> anyhow::Result<()> {
+    run_with(config, None, shutdown, ready).await
+}
+
+/// The same for one that speaks to other agents of its region as well, over its own connection and queue.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(
+    config: AgentConfig,
+    peers: Option<Peers>,
+    shutdown: impl Future<Output = ()> + Send,
+    ready: oneshot::Sender<Running>,
+) -> anyhow::Result<()> {
     let clock = Clock::new();
     make_dir(&config.data_dir)?;
     let queue = queue_path(&config.data_dir);
@@ -75,7 +89,7 @@ pub async fn run(
     let pump = source.map(Pump::start).transpose().context("no thread for the source")?;
 
     let mut node = EdgeNode::new(edge_config(&config, &clock), &state, clock.now());
-    let (link, events) = connect(&config, state.opening, clock)?;
+    let (link, events) = connect(&config, peers.as_ref(), state.opening, clock)?;
     let (asking, questions) = mpsc::channel(QUESTIONS_MAX);
     let socket = Socket::open(&config.data_dir, asking.clone());
     let door = open_door(&config, asking).await?;
@@ -109,6 +123,7 @@ pub async fn run(
         until: config.until,
         questions,
         orders: Orders::default(),
+        peers,
         snapshots,
         acknowledged_before,
         started,
@@ -189,9 +204,15 @@ async fn open_door(config: &AgentConfig, asking: mpsc::Sender<Question>) -> Resu
     }
 }
 
-fn connect(config: &AgentConfig, opening: u64, clock: Clock) -> anyhow::Result<(LinkHandle, LinkEvents)> {
+fn connect(
+    config: &AgentConfig,
+    peers: Option<&Peers>,
+    opening: u64,
+    clock: Clock,
+) -> anyhow::Result<(LinkHandle, LinkEvents)> {
     let mut link = LinkConfig::new(config.brokers.clone(), config.id.agent.as_str(), entropy());
     link.subscriptions = vec![down_filter(&config.id)];
+    link.subscriptions.extend(peers.into_iter().flat_map(|peers| peers.filters.clone()));
     link.incoming_bytes = INCOMING_BYTES;
     link.security = config.security.clone();
     let id = config.id.clone();

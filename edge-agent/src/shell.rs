@@ -4,6 +4,7 @@ use crate::journal::Journal;
 use crate::latency::Latencies;
 use crate::limit::{self, Limit, LimitWatch};
 use crate::orders::Orders;
+use crate::peers::{PeerRequest, Peers, next_request};
 use crate::pump::{Delivery, Pump};
 use crate::settings::Until;
 use crate::source::SourceError;
@@ -80,6 +81,7 @@ pub(crate) struct AgentShell {
     pub(crate) until: Until,
     pub(crate) questions: mpsc::Receiver<Question>,
     pub(crate) orders: Orders,
+    pub(crate) peers: Option<Peers>,
     pub(crate) snapshots: watch::Sender<AgentSnapshot>,
     pub(crate) acknowledged_before: u64,
     pub(crate) started: Instant,
@@ -133,6 +135,7 @@ impl Shell<EdgeNode> for AgentShell {
                 self.link.use_broker(to.broker);
             }
             EdgeEffect::Accepted { ticket } if self.orders.accepted(ticket) => {}
+            EdgeEffect::Accepted { ticket } if self.peers.as_ref().is_some_and(|peers| peers.committed(ticket)) => {}
             EdgeEffect::Accepted { ticket } => {
                 if let (Some(weight), Some(pump)) = (self.tickets.accept(ticket), &self.pump) {
                     pump.accepted(weight);
@@ -159,6 +162,7 @@ impl Shell<EdgeNode> for AgentShell {
                     None => self.ending = Some(Ending::Queue),
                 },
                 event = self.events.recv() => match event {
+                    Some(event) if self.peers.as_ref().is_some_and(|peers| peers.heard(&event)) => {}
                     Some(event) => return Some(self.heard(event)),
                     None => self.ending = Some(Ending::Link),
                 },
@@ -168,6 +172,13 @@ impl Shell<EdgeNode> for AgentShell {
                         if let Some(input) = self.orders.take(order, asker, node) {
                             return Some(input);
                         }
+                    }
+                },
+                request = next_request(self.peers.as_mut(), node.wants_readings()) => match request {
+                    // What the link does not take the peers' machine says again.
+                    PeerRequest::Publish(publish) => drop(self.link.publish(publish)),
+                    PeerRequest::Append(ticket, readings) => {
+                        return Some(EdgeInput::Readings { ticket, readings, position: None });
                     }
                 },
                 delivery = next_delivery(self.pump.as_mut()), if takes => {

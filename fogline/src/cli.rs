@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{analyst, audit, bench, demo, tls};
+use crate::{analyst, audit, bench, city, demo, tls};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use fogline_agent::command::AgentCommand;
@@ -96,6 +96,9 @@ enum Command {
     /// Run an agent, or look at its queue
     #[command(after_help = renamed(fogline_agent::command::EXAMPLES))]
     Agent(AgentCli),
+    /// Run nodes and sensors of a city that measures its air, and watch them
+    #[command(after_help = city::EXAMPLES)]
+    City(city::CityArgs),
     /// Make, remove and list the tokens that let people and programs in over HTTP
     #[command(after_help = fogline_door::http::EXAMPLES)]
     Token {
@@ -197,6 +200,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             runtime.block_on(fogline_ingest::command::execute(ingest))
         }
         Command::Agent(AgentCli { command }) => single()?.block_on(fogline_agent::command::execute(command)),
+        Command::City(args) => single()?.block_on(city::execute(args)),
         Command::Token { command } => fogline_door::http::execute(command),
         Command::Tls(args) => tls::execute(args),
         Command::Completions { shell } => completions(shell)?,
@@ -266,6 +270,9 @@ mod tests {
             "fogline agent queue purge --name a --older-than 7d --yes",
             "fogline broker user add car-1 --role agent --region north --users users",
             "fogline broker user list --json --users users",
+            "fogline city nodes --api http://127.0.0.1:8080 --broker 127.0.0.1:1 --count 2 --at 10,10 --at 50,50 --name n --for 5",
+            "fogline city sensors --count 20 --rate 2 --seed 7",
+            "fogline city watch --json --for 3",
             "fogline token add grafana --role viewer --tokens tokens",
             "fogline token remove grafana --tokens tokens",
             "fogline token list --tokens tokens",
@@ -290,6 +297,8 @@ mod tests {
             "fogline demo --pull S1",
             "fogline bench --rounds 3",
             "fogline ingest healthcheck --store null",
+            "fogline city nodes --count 51",
+            "fogline city nodes --at 100,0",
             "fogline tls init d --agent A/b",
             "fogline tls init d --days 0",
             "fogline tls issue d",

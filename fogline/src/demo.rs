@@ -8,7 +8,7 @@ mod entrance;
 mod ingester;
 mod keys;
 mod log;
-mod part;
+pub(crate) mod part;
 mod pull;
 mod scene;
 mod site;

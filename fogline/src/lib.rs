@@ -8,6 +8,7 @@
 pub mod analyst;
 pub mod audit;
 pub mod bench;
+pub mod city;
 pub mod cli;
 pub mod demo;
 pub mod figures;

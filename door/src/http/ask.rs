@@ -16,6 +16,48 @@ const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
 /// No token is that long.
 const TOKEN_BYTES_MAX: u64 = 4096;
 
+/// What is to be done at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Method {
+    /// Say what is there.
+    #[default]
+    Get,
+    /// Add.
+    Post,
+    /// Remove.
+    Delete,
+}
+
+impl Method {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// A token that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Bearer(String);
+
+impl Bearer {
+    /// A token; none when there is nothing in the text, or what no token has.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let good = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        good.then(|| Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// Whom to ask, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
@@ -23,7 +65,13 @@ pub struct Ask {
     pub address: SocketAddr,
     /// The path, for example `/readyz`.
     pub path: String,
-    /// A file that holds a token and nothing else.
+    /// What is to be done there. Default GET.
+    pub method: Method,
+    /// What is sent, as JSON.
+    pub body: Option<String>,
+    /// A token.
+    pub bearer: Option<Bearer>,
+    /// A file that holds a token and nothing else; without effect beside [`Self::bearer`].
     pub token: Option<PathBuf>,
     /// Ask over TLS, and trust certificates of the CAs in this PEM file.
     pub ca: Option<PathBuf>,
@@ -35,7 +83,8 @@ impl Ask {
     /// Without token and TLS.
     #[must_use]
     pub fn new(address: SocketAddr, path: impl Into<String>) -> Self {
-        Self { address, path: path.into(), token: None, ca: None, name: None }
+        let (method, path) = (Method::Get, path.into());
+        Self { address, path, method, body: None, bearer: None, token: None, ca: None, name: None }
     }
 }
 
@@ -88,9 +137,10 @@ pub fn ask(ask: &Ask) -> Result<(u16, String), AskError> {
 }
 
 fn request(ask: &Ask) -> Result<String, AskError> {
-    let authorization = match &ask.token {
-        None => String::new(),
-        Some(path) => {
+    let authorization = match (&ask.bearer, &ask.token) {
+        (Some(Bearer(token)), _) => format!("Authorization: Bearer {token}\r\n"),
+        (None, None) => String::new(),
+        (None, Some(path)) => {
             let mut token = String::new();
             std::fs::File::open(path)
                 .and_then(|file| file.take(TOKEN_BYTES_MAX).read_to_string(&mut token))
@@ -99,7 +149,12 @@ fn request(ask: &Ask) -> Result<String, AskError> {
         }
     };
     // HTTP/1.0: the body comes in one piece and ends with the connection.
-    Ok(format!("GET {} HTTP/1.0\r\nHost: {}\r\n{authorization}\r\n", ask.path, ask.address))
+    let (method, body) = (ask.method.as_str(), ask.body.as_deref().unwrap_or_default());
+    let content = match &ask.body {
+        None => String::new(),
+        Some(body) => format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()),
+    };
+    Ok(format!("{method} {} HTTP/1.0\r\nHost: {}\r\n{authorization}{content}\r\n{body}", ask.path, ask.address))
 }
 
 fn server_name(ask: &Ask) -> Result<ServerName<'static>, AskError> {

@@ -20,7 +20,7 @@ pub const PARTS_MAX: usize = 32;
 pub const PM10_MAX: f64 = 2000.0;
 
 /// `peers/{node}/node`: what a node is. Said about once a second, and at once when it changes or when a newcomer says hello.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeWord {
     /// The city's.
     pub token: String,
@@ -38,6 +38,9 @@ pub struct NodeWord {
     /// How many sensors stream to it.
     #[serde(default)]
     pub sensors: u32,
+    /// Its newest average, for whoever watches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local: Option<Average>,
 }
 
 impl NodeWord {
@@ -192,6 +195,7 @@ impl Message for NodeWord {
     fn check(&self) -> Result<(), WireError> {
         check_token(&self.token)?;
         check_number("term", self.term.as_ref().map_or(0, |term| term.counter))?;
+        self.local.as_ref().map_or(Ok(()), Average::check)?;
         if self.place.is_on_grid() { Ok(()) } else { Err(WireError::Value { what: "place" }) }
     }
 }
@@ -274,6 +278,7 @@ mod tests {
             coordinator: Some(name("node-9")),
             place: Place { u: 1, v: 2 },
             sensors: 4,
+            local: None,
         };
         insta::assert_snapshot!(text(word.encode()), @r#"{"v":1,"token":"t","hello":true,"role":"standing_by","term":{"counter":3,"ingester":"node-9"},"coordinator":"node-9","place":{"u":1,"v":2},"sensors":4}"#);
         let part = SensorPart { sensor: "pm-1".to_owned(), stream, first: 8, samples: vec![(5_000_001, 20.5)] };

@@ -160,6 +160,7 @@ impl CityNode {
             coordinator: self.election.leader().cloned(),
             place: self.config.place,
             sensors: u32::try_from(self.clients.sensors()).unwrap_or(u32::MAX),
+            local: self.counts.local,
         };
         self.publish(Neighbour::Node, None, &word);
     }

@@ -64,7 +64,16 @@ impl World {
     fn word(&self, role: Role, token: &str) -> NodeWord {
         let term = (role == Role::Leading).then(|| Term { counter: 9, ingester: name("z") });
         let place = Place { u: 50, v: 50 };
-        NodeWord { token: token.to_owned(), hello: false, role, term, coordinator: None, place, sensors: 0 }
+        NodeWord {
+            token: token.to_owned(),
+            hello: false,
+            role,
+            term,
+            coordinator: None,
+            place,
+            sensors: 0,
+            local: None,
+        }
     }
 
     fn uploads(&self) -> Vec<u64> {
