@@ -148,10 +148,11 @@ pub struct Settings {
     #[arg(long, value_enum, env = "FOGLINE_AGENT_WHEN_FULL", help_heading = "Queue")]
     pub when_full: Option<WhenFull>,
     /// Send readings as they were accepted: nothing new overtakes a backlog. For readings of which each builds on those before
+    /// [default: only for garages]
     #[arg(long, value_name = "BOOL", env = "FOGLINE_AGENT_IN_ORDER", num_args = 0..=1, require_equals = true,
         default_missing_value = "true", help_heading = "Queue")]
     pub in_order: Option<bool>,
-    /// Ask the ingester from time to time, and show the answer: occupancy
+    /// Ask the ingester from time to time, and show the answer: occupancy [default: garages ask for it]
     #[arg(long, value_name = "QUESTION", env = "FOGLINE_AGENT_ASK", value_delimiter = ',')]
     pub ask: Vec<String>,
     /// How often, 1s to 1d [default: 10s]

@@ -1,8 +1,10 @@
-//! `fogline demo`: one site or two, each a broker and an ingester, and five agents, all in one process, and what happens between them.
+//! `fogline demo`: one site or two, each a broker and an ingester, agents of all five use cases, all in one process, and what happens
+//! between them.
 
 mod addresses;
 mod agents;
 mod broker;
+mod city;
 mod display;
 mod entrance;
 mod ingester;
@@ -42,7 +44,10 @@ Examples:
   fogline agent status --name lane-1         look into the queue of an agent meanwhile
   sqlite3 -readonly fogline-data/ingest/fogline.db 'SELECT * FROM readings ORDER BY time DESC LIMIT 5'
 
-On a terminal, type b, i or 1 to 5 and Enter to stop the broker, the ingester or an agent, and again to start it: readings
+The first line is the address of the control room: open it in a browser. What runs: a road with three sensors, two weather stations,
+households, two car parks, and a city of five nodes with twelve sensors.
+
+On a terminal, type b, i or 1 to 10 and Enter to stop the broker, the ingester or an agent, and again to start it: readings
 wait in the queues meanwhile, and none is lost. With two sites b1, i1, s1 are broker, ingester and both of site 1, b2, i2, s2
 those of site 2. A small letter stops in order: an ingester that leads hands over. A capital (B1, I1, S1) kills: the part is cut off
 where it stands, without a goodbye, and the other site must find out. It is still one process: nothing here stands for a SIGKILL of

@@ -2,7 +2,7 @@
 
 use super::limit::LimitSettings;
 use super::source::SourceConfig;
-use super::{Durability, HttpSettings, Settings, WhenFull};
+use super::{Durability, HttpSettings, Settings, SourceKind, WhenFull};
 use crate::durations::Span;
 use crate::limit::{DEFAULT_LIMIT_KMH, LimitSinks};
 use clap::ValueEnum;
@@ -49,6 +49,8 @@ const PASSWORD_VARIABLE: &str = "FOGLINE_AGENT_PASSWORD";
 /// Readings that wait for a clock longer than this are better sent.
 const CLOCK_HOLD_MAX: Duration = Duration::from_secs(86_400);
 
+/// What a garage asks: how full all of them are.
+const OCCUPANCY: &str = "occupancy";
 /// How often an ingester is asked, unless configured otherwise.
 const ASK_EVERY: Duration = Duration::from_secs(10);
 /// The shortest interval of a question: an ingester has thousands of agents.
@@ -101,6 +103,7 @@ impl AgentConfig {
     /// An agent with the defaults for everything else: what `fogline-agent run` does without further flags.
     #[must_use]
     pub fn new(id: AgentId, brokers: Vec<BrokerAddress>, data_dir: PathBuf, source: SourceConfig) -> Self {
+        let parks = matches!(source, SourceConfig::Garage(_));
         Self {
             id,
             brokers,
@@ -117,8 +120,8 @@ impl AgentConfig {
             commit_every: Duration::from_millis(50),
             clock_hold: HOLD,
             synchronous: Synchronous::Full,
-            order: Order::FreshFirst,
-            questions: Vec::new(),
+            order: if parks { Order::Accepted } else { Order::FreshFirst },
+            questions: parks.then(|| Question { what: OCCUPANCY.to_owned(), every: ASK_EVERY }).into_iter().collect(),
             source,
             until: Until::Stopped,
             default_limit_kmh: DEFAULT_LIMIT_KMH,
@@ -132,6 +135,7 @@ impl Settings {
     /// What holds where nothing is `given`.
     pub(super) fn defaults(given: &Self) -> Self {
         let name = given.name.clone().unwrap_or_else(|| "agent-1".to_owned());
+        let parks = given.source == Some(SourceKind::Garage);
         Self {
             brokers: vec!["127.0.0.1:1883".to_owned()],
             failover_after: Some(Span(FAILOVER_AFTER)),
@@ -144,7 +148,8 @@ impl Settings {
             queue_readings: Some(10_000_000),
             queue_bytes: Some(1 << 30),
             when_full: Some(WhenFull::DropOldest),
-            in_order: Some(false),
+            in_order: Some(parks),
+            ask: if parks { vec![OCCUPANCY.to_owned()] } else { Vec::new() },
             ask_every: Some(Span(ASK_EVERY)),
             until: Some(Until::Stopped),
             limit: LimitSettings::defaults(&given.limit),

@@ -1,5 +1,6 @@
 //! Where everything is, for a person and for a program.
 
+use super::agents::COUNT;
 use std::net::SocketAddr;
 
 /// Where everything is. What there is of each site is in their order.
@@ -20,7 +21,7 @@ pub(crate) struct Addresses {
 impl Addresses {
     /// For a person.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
+        let mut lines: Vec<String> = self.http.iter().map(|http| format!("control    http://{http}/")).collect();
         if let Some(certificates) = &self.certificates {
             lines.push(format!(
                 "secure     TLS on {}, certificates on both sides, access rules in force; files in {certificates} until the end",
@@ -43,7 +44,7 @@ impl Addresses {
             "b (broker), i (ingester)"
         };
         format!(
-            "plugs      {plugs} or 1 to 5 (agents) and Enter stops it, in capitals kills it, again starts it; Ctrl-C ends"
+            "plugs      {plugs} or 1 to {COUNT} (agents) and Enter stops it, in capitals kills it, again starts it; Ctrl-C ends"
         )
     }
 
@@ -51,9 +52,10 @@ impl Addresses {
     pub(crate) fn json(&self) -> String {
         let Self { brokers, watches, certificates, http, data_dir, .. } = self;
         let ingesters: Vec<String> = http.iter().map(|http| format!("http://{http}")).collect();
+        let control_room = ingesters.first().map(|url| format!("{url}/"));
         serde_json::json!({
             "event": "started", "broker": brokers.first(), "brokers": brokers, "secure": certificates.is_some(),
-            "certificates": certificates, "http": ingesters.first(), "ingesters": ingesters, "watch": watches.first(),
+            "certificates": certificates, "control_room": control_room, "http": ingesters.first(), "ingesters": ingesters, "watch": watches.first(),
             "data_dir": data_dir,
         })
         .to_string()

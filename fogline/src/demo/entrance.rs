@@ -1,6 +1,6 @@
 //! How the parts of the demo reach its broker: as they are, or with certificates.
 
-use super::agents;
+use super::{agents, city};
 use crate::ports;
 use crate::tls::{OPERATOR, Throwaway};
 use anyhow::Context;
@@ -105,7 +105,7 @@ impl Entrance {
 
 impl Secure {
     fn make(sites: u16) -> anyhow::Result<Self> {
-        let agents = agents::names().map(Name::new).collect::<Result<_, _>>()?;
+        let agents = clients().map(|(_, name)| Name::new(name)).collect::<Result<_, _>>()?;
         let ingesters = (0..sites).map(|site| Name::new(&ingester_name(site))).collect::<Result<_, _>>()?;
         let certificates = Throwaway::make(agents, ingesters, vec![Name::new(OPERATOR)?])?;
         let users = certificates.put("users", &users(sites))?;
@@ -113,9 +113,14 @@ impl Secure {
     }
 }
 
+/// Agents, and the nodes and sensors of the city, with their regions.
+fn clients() -> impl Iterator<Item = (&'static str, &'static str)> {
+    agents::regions_and_names().chain(city::regions_and_names())
+}
+
 /// Everybody comes with a certificate, and has nothing else.
 fn users(sites: u16) -> String {
-    let agents = agents::regions_and_names().map(|(region, name)| format!("{name} agent {region} -\n"));
+    let agents = clients().map(|(region, name)| format!("{name} agent {region} -\n"));
     let ingesters = (0..sites).map(|site| format!("{} ingest * -\n", ingester_name(site)));
     agents.chain(ingesters).chain([format!("{OPERATOR} operator - -\n")]).collect()
 }
@@ -131,7 +136,7 @@ mod tests {
         assert!(entrance.brokers().all(|(_, broker)| broker.check().is_ok()));
         let urls = entrance.urls();
         assert!(urls.len() == 2 && urls[0] != urls[1] && urls.iter().all(|url| url.starts_with("mqtts://127.0.0.1:")));
-        for name in agents::names().chain(["ingest-1", "ingest-2", OPERATOR]) {
+        for name in clients().map(|(_, name)| name).chain(["ingest-1", "ingest-2", OPERATOR]) {
             let security = entrance.security(name);
             assert!(security.certificate.is_some() && security.file_faults().is_empty(), "{name}");
         }

@@ -4,12 +4,14 @@ use super::DemoArgs;
 use super::addresses::Addresses;
 use super::agents::{Agent, cast};
 use super::broker::Broker;
+use super::city;
 use super::display::Display;
 use super::entrance::Entrance;
 use super::ingester::Ingester;
 use super::pull::{Plug, Pull};
 use super::site::Site;
 use super::view::View;
+use crate::city::City;
 use crate::ports;
 use anyhow::Context;
 use std::net::SocketAddr;
@@ -26,9 +28,10 @@ const SETTLES_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) struct Scene {
     sites: Vec<Site>,
     agents: Vec<Agent>,
+    city: Option<City>,
     elapsed: Duration,
     // Last: its certificates are removed with it.
-    _entrance: Entrance,
+    entrance: Entrance,
 }
 
 impl Scene {
@@ -50,7 +53,7 @@ impl Scene {
         })?;
         let sites = sites(args, &entrance, &http)?;
         let agents = cast(&args.data_dir, &entrance, args.rate)?;
-        let mut scene = Self { sites, agents, elapsed: Duration::ZERO, _entrance: entrance };
+        let mut scene = Self { sites, agents, city: None, elapsed: Duration::ZERO, entrance };
         for site in &mut scene.sites {
             site.start_broker().await?;
         }
@@ -64,6 +67,8 @@ impl Scene {
         for agent in &mut scene.agents {
             agent.start().await?;
         }
+        let api = http.first().copied().context("there is no site")?;
+        scene.city = Some(city::start(&args.data_dir, &scene.entrance, api).await?);
         Ok(scene)
     }
 
@@ -107,7 +112,10 @@ impl Scene {
             // The agent's own account is a moment older.
             agent.readings = agent.readings.max(agent.stored);
         }
-        Ok(View::of(elapsed.as_secs(), sites, agents))
+        if self.city.as_ref().is_some_and(City::has_ended) {
+            anyhow::bail!("a node of the city ended by itself");
+        }
+        Ok(View::of(elapsed.as_secs(), sites, agents, self.city.as_ref().map(city::view)))
     }
 
     /// Stops everything, agents first, so that they can say goodbye. Gives it as it is then.
@@ -115,7 +123,10 @@ impl Scene {
     /// # Errors
     /// The first of what went wrong; everything is stopped all the same.
     pub(crate) async fn stop(mut self) -> anyhow::Result<View> {
-        let mut first = Ok(());
+        let mut first = match self.city.take() {
+            Some(city) => city.stop().await,
+            None => Ok(()),
+        };
         for agent in &mut self.agents {
             first = first.and(agent.stop().await);
         }

@@ -31,6 +31,28 @@ pub(crate) struct View {
     pub(crate) queued: u64,
     /// Each agent.
     pub(crate) agents: Vec<AgentView>,
+    /// The city, once it is there.
+    pub(crate) city: Option<CityView>,
+}
+
+/// The city.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct CityView {
+    /// How many nodes run.
+    pub(crate) nodes: usize,
+    /// The one that coordinates.
+    pub(crate) coordinator: Option<String>,
+    /// Sensors that have a node.
+    pub(crate) sensors: usize,
+}
+
+impl CityView {
+    /// For a person.
+    fn words(&self) -> String {
+        let coordinator =
+            self.coordinator.as_ref().map_or("nobody coordinates".to_owned(), |name| format!("{name} coordinates"));
+        format!("city: {} nodes, {coordinator}, {} sensors", self.nodes, self.sensors)
+    }
 }
 
 /// A site.
@@ -100,11 +122,11 @@ impl AgentView {
 
 impl View {
     /// What there is after so many seconds. There is at least one site.
-    pub(crate) fn of(elapsed_s: u64, sites: Vec<SiteView>, agents: Vec<AgentView>) -> Self {
+    pub(crate) fn of(elapsed_s: u64, sites: Vec<SiteView>, agents: Vec<AgentView>, city: Option<CityView>) -> Self {
         let (broker, ingester) = sites.first().map_or(("stopped", "stopped"), |site| (site.broker, site.ingester));
         let leader = sites.iter().filter(|site| site.leads.is_some()).max_by_key(|site| site.leads);
         let (leader, term) = (leader.map(|site| site.name.clone()), leader.and_then(|site| site.leads));
-        Self { elapsed_s, broker, ingester, leader, term, sites, agents, ..Self::default() }.with_sums()
+        Self { elapsed_s, broker, ingester, leader, term, sites, agents, city, ..Self::default() }.with_sums()
     }
 
     /// Adds up what the agents have.
@@ -133,8 +155,12 @@ impl View {
 
     /// How the sites are: of one in few words, of several each and who leads.
     pub(crate) fn standing(&self) -> Vec<String> {
+        let city = self.city.as_ref().map(CityView::words);
         if self.sites.len() < 2 {
-            return vec![format!("broker {}  ingester {}", self.broker, self.ingester)];
+            return [Some(format!("broker {}  ingester {}", self.broker, self.ingester)), city]
+                .into_iter()
+                .flatten()
+                .collect();
         }
         let site = |site: &SiteView| {
             format!(
@@ -151,6 +177,7 @@ impl View {
             (Some(leader), Some(term)) => format!("{leader} leads in term {term}"),
             _ => "nobody leads".to_owned(),
         });
+        words.extend(city);
         words
     }
 
@@ -210,7 +237,7 @@ mod tests {
             queued: 2,
             ..AgentView::default()
         };
-        View::of(7, vec![site(1, "up", "ok", Some(3))], vec![lane, house])
+        View::of(7, vec![site(1, "up", "ok", Some(3))], vec![lane, house], None)
     }
 
     fn site(number: u16, broker: &'static str, ingester: &'static str, leads: Option<u64>) -> SiteView {
@@ -220,7 +247,7 @@ mod tests {
     #[test]
     fn of_two_sites_it_says_who_leads_and_where_agents_are() {
         let sites = vec![site(1, "stopped", "stopped", None), site(2, "up", "leads", Some(4))];
-        let view = View::of(9, sites, view().agents);
+        let view = View::of(9, sites, view().agents, None);
         let expected = "site 1: broker stopped, ingest-1 stopped, 0 agents  site 2: broker up, ingest-2 leads, 1 agent  ingest-2 leads in term 4";
         assert!(view.line().ends_with(expected), "{}", view.line());
         let table = view.table().to_string();
@@ -230,8 +257,9 @@ mod tests {
     #[test]
     fn while_two_lead_the_newer_term_counts() {
         let sites = vec![site(1, "up", "leads", Some(3)), site(2, "up", "leads", Some(4))];
-        assert_eq!(View::of(1, sites, Vec::new()).leader.as_deref(), Some("ingest-2"));
-        let nobody = View::of(1, vec![site(1, "up", "no leader", None), site(2, "up", "no leader", None)], Vec::new());
+        assert_eq!(View::of(1, sites, Vec::new(), None).leader.as_deref(), Some("ingest-2"));
+        let nobody =
+            View::of(1, vec![site(1, "up", "no leader", None), site(2, "up", "no leader", None)], Vec::new(), None);
         assert_eq!(nobody.standing().last().map(String::as_str), Some("nobody leads"));
     }
 

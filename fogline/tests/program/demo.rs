@@ -70,8 +70,8 @@ async fn without_a_terminal_it_prints_lines() {
     let (lines, status) =
         Program::demo(&["--for", "2", "--data-dir", folder.path().to_str().unwrap()]).await.end().await;
     assert!(status.success());
-    assert!(lines[0].contains("mosquitto_sub -q 1 -h 127.0.0.1 -p "), "{lines:?}");
-    assert!(lines[1].contains("http://127.0.0.1:"), "{lines:?}");
+    assert!(lines[0].starts_with("control    http://127.0.0.1:"), "{lines:?}");
+    assert!(lines[1].contains("mosquitto_sub -q 1 -h 127.0.0.1 -p "), "{lines:?}");
     assert!(lines.last().unwrap().starts_with("stopped: "), "{lines:?}");
     assert!(!lines.concat().contains('\x1b'), "{lines:?}");
 }
