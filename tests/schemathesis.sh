@@ -74,6 +74,22 @@ include-path = "/api/v1/limits"
 parameters = { "query.after" = "WyJhIiwiYiIsImMiXQ" }
 
 [[operations]]
+include-path = "/api/v1/readings/latest"
+parameters = { "query.after" = "WyJhIiwiYiIsImMiLCJkIl0" }
+
+[[operations]]
+include-path-regex = "^/api/v1/(households|garages)$"
+parameters = { "query.after" = "WyJhIiwiYiIsImMiXQ" }
+
+[[operations]]
+include-path = "/api/v1/invoices"
+parameters = { "query.after" = "WyIxIiwiMSJd" }
+
+[[operations]]
+include-path = "/api/v1/clarifications"
+parameters = { "query.after" = "WyIxIl0" }
+
+[[operations]]
 include-path = "/api/v1/readings"
 parameters = { region = "north", kind = "road", field = "speed_kmh", agent = "lane-1", from_us = $(($(date +%s) - 3600))000000, to_us = $(date +%s)000000 }
 TOML

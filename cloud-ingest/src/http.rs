@@ -9,7 +9,10 @@ mod city;
 mod dead_letters;
 mod error;
 mod events;
+mod garages;
 mod health;
+mod households;
+mod latest;
 mod limits;
 mod metrics;
 mod openapi;
@@ -44,6 +47,9 @@ fn api() -> OpenApiRouter<Arc<Served>> {
         .merge(agents::routes())
         .merge(limits::routes())
         .merge(readings::routes())
+        .merge(latest::routes())
+        .merge(households::routes())
+        .merge(garages::routes())
         .merge(events::routes())
         .merge(dead_letters::routes())
         .merge(city::routes())

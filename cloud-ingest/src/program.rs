@@ -81,6 +81,8 @@ pub async fn run(
         whereabouts: whereabouts.clone(),
         live,
         shares: config.shared,
+        places: Arc::clone(&config.places),
+        price_eur_per_kwh: config.price_eur_per_kwh,
         changes: store.changes(),
     };
     let door = http::serve(config.http, served).await?;

@@ -35,7 +35,7 @@ struct Asked {
 
 /// What goes on, as server-sent events
 ///
-/// `agent`, `reading`, `average`, `limit`, `health` and `leader`, each with a JSON object as its data, at most twice a second. Who
+/// `agent`, `reading`, `average`, `limit`, `invoice`, `health` and `leader`, each with a JSON object as its data, at most twice a second. Who
 /// reads too slowly hears `lagged` with how many it `missed`. It begins with `leader` and `health`. An ingester that stands by
 /// says nothing else.
 #[utoipa::path(get, path = "/api/v1/events", operation_id = "events", tag = "readings", params(Asked), responses(

@@ -23,6 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
         (name = "agents", description = "Who there is, and what was decided for them"),
         (name = "readings", description = "What was measured"),
         (name = "city", description = "Particulate matter: nodes, and their averages"),
+        (name = "use cases", description = "Households, and garages with their bills"),
         (name = "operation", description = "How the ingester is, and what needs its operator"),
     ),
     // Without tokens whoever is on the machine may ask.

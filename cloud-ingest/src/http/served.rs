@@ -6,6 +6,7 @@ use crate::store::query::{QueryError, StoreReader};
 use crate::store::{ChangeError, Store, StoreChanges};
 use fogline_protocol::node::SiteSnapshot;
 use fogline_protocol::store::StoreFault;
+use fogline_protocol::usecase::power::Places;
 use fogline_protocol::wire::Role;
 use fogline_runtime::link::LinkMetrics;
 use std::path::PathBuf;
@@ -28,6 +29,10 @@ pub(crate) struct Served {
     pub(crate) live: Live,
     /// Whether the one that leads, if it is another, has the same database.
     pub(crate) shares: bool,
+    /// Which household is where.
+    pub(crate) places: Arc<Places>,
+    /// What a kilowatt-hour costs.
+    pub(crate) price_eur_per_kwh: f64,
     /// For what people change.
     pub(crate) changes: StoreChanges,
 }
@@ -58,6 +63,7 @@ impl Served {
             error => ApiError::Store(error),
         })
     }
+
     /// That what this ingester's database says is what the leader's says. While nobody leads it does.
     pub(super) fn check_knows(&self) -> Result<(), ApiError> {
         match self.check_leads() {

@@ -84,7 +84,19 @@ impl Site {
         whereabouts.heard("fogline/v1/north/r1/up/hello", 1);
         let watch = live.clone();
         let (link, changes) = (Box::new(Default::default), store.changes());
-        let served = Served { database, snapshots: watched, link, brokers, whereabouts, live, shares: false, changes };
+        let (places, price_eur_per_kwh) = (Arc::default(), 0.3);
+        let served = Served {
+            places,
+            price_eur_per_kwh,
+            database,
+            snapshots: watched,
+            link,
+            brokers,
+            whereabouts,
+            live,
+            shares: false,
+            changes,
+        };
         Self { routes: routes(Arc::new(served)), feed, snapshots, store, live: Some(task), watch, answers, dir }
     }
 
@@ -95,6 +107,11 @@ impl Site {
 
     pub(super) async fn get(&self, path: &str) -> Answer {
         self.ask("GET", path).await
+    }
+
+    /// Sends a body.
+    pub(super) async fn post(&self, path: &str, body: &str) -> Answer {
+        self.send(Request::post(path).body(Body::from(body.to_owned())).unwrap()).await
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
@@ -150,7 +167,7 @@ fn snapshot() -> SiteSnapshot {
         in_step: true,
         followers_in_step: 0,
         leads: 1,
-        standby: Some(false),
+        standby: Some(true),
         cloud: CloudSnapshot {
             withheld: 0,
             inside: 0,

@@ -6,3 +6,4 @@ mod events;
 mod lists;
 mod readings;
 mod refusals;
+mod use_cases;

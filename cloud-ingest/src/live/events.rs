@@ -34,6 +34,7 @@ pub(super) enum Event<'a> {
     Reading(ReadingSaid<'a>),
     Average(AverageSaid<'a>),
     Limit(LimitSaid<'a>),
+    Invoice(InvoiceSaid<'a>),
     Health(&'a Health),
     Leader(&'a Leading),
     Lagged { missed: u64 },
@@ -80,6 +81,17 @@ pub(super) struct LimitSaid<'a> {
     pub(super) decision: DecisionRow,
 }
 
+#[derive(Debug, Serialize)]
+pub(super) struct InvoiceSaid<'a> {
+    pub(super) id: String,
+    pub(super) region: &'a str,
+    pub(super) garage: &'a str,
+    pub(super) entered_us: i64,
+    pub(super) left_us: i64,
+    pub(super) hours: u64,
+    pub(super) cents: u64,
+}
+
 impl Event<'_> {
     const fn name(&self) -> &'static str {
         match self {
@@ -87,6 +99,7 @@ impl Event<'_> {
             Self::Reading(_) => "reading",
             Self::Average(_) => "average",
             Self::Limit(_) => "limit",
+            Self::Invoice(_) => "invoice",
             Self::Health(_) => "health",
             Self::Leader(_) => "leader",
             Self::Lagged { .. } => "lagged",

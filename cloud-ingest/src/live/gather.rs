@@ -1,11 +1,11 @@
 //! What is new within half a second, each thing once.
 
-use super::events::{AgentSaid, AverageSaid, Event, LimitSaid, ReadingSaid, Said};
+use super::events::{AgentSaid, AverageSaid, Event, InvoiceSaid, LimitSaid, ReadingSaid, Said};
 use crate::store::query::{DecisionRow, StoreReader};
 use fogline_protocol::clock::TimeFlag;
 use fogline_protocol::ids::AgentId;
 use fogline_protocol::reading::{ReadingRef, Readings};
-use fogline_protocol::store::{AgentStatus, Commit, DecisionRecord, Points};
+use fogline_protocol::store::{AgentStatus, Commit, DecisionRecord, Points, Stay};
 use fogline_protocol::time::Wall;
 use fogline_protocol::usecase;
 use fogline_protocol::window::{DECISION_WIDTH_S, Scope};
@@ -33,6 +33,8 @@ pub(super) struct Gather {
     windows: BTreeMap<Window, ()>,
     /// By agent, register, term and number.
     limits: BTreeMap<(AgentId, String, u64, u64), DecisionRecord>,
+    /// Stays that ended.
+    invoices: Vec<Stay>,
     missed: u64,
 }
 
@@ -59,6 +61,13 @@ impl Gather {
             let key = (fold.scope.clone(), fold.kind, fold.field, fold.start);
             if self.windows.len() < OF_A_SORT_MAX || self.windows.contains_key(&key) {
                 self.windows.insert(key, ());
+            } else {
+                self.missed += 1;
+            }
+        }
+        for stay in commit.bills.stays.iter().filter(|stay| stay.left.is_some()) {
+            if self.invoices.len() < OF_A_SORT_MAX {
+                self.invoices.push(stay.clone());
             } else {
                 self.missed += 1;
             }
@@ -104,6 +113,7 @@ impl Gather {
             let (region, agent) = (id.region.as_str(), id.agent.as_str());
             said.push(Event::Limit(LimitSaid { region, agent, decision: DecisionRow::from(record) }).said());
         }
+        said.extend(self.invoices.iter().filter_map(invoice).map(|event| event.said()));
         if self.missed > 0 {
             said.push(Said::lagged(self.missed));
         }
@@ -126,6 +136,20 @@ fn agent(heard: &AgentStatus) -> Event<'_> {
         dropped: status.dropped,
         heard_us: heard.heard.us(),
     })
+}
+
+/// Without the plate: it is the ledger's alone.
+fn invoice(stay: &Stay) -> Option<Event<'_>> {
+    let left = stay.left.as_ref()?;
+    Some(Event::Invoice(InvoiceSaid {
+        id: format!("{}-{}", stay.stream, stay.seq),
+        region: stay.owner.region.as_str(),
+        garage: &stay.garage,
+        entered_us: stay.entered_us,
+        left_us: left.left_us,
+        hours: left.hours,
+        cents: left.cents,
+    }))
 }
 
 fn reading_event<'a>(id: &'a AgentId, reading: ReadingRef<'a>, time: Option<TimeFlag>, now: Wall) -> Event<'a> {

@@ -91,7 +91,7 @@ enum RoleSchema {
 /// How bills are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 struct Billing {
-    /// Whether another ingester keeps them too; null: there is nothing to bill.
+    /// Whether another ingester keeps them too; null: it does not lead.
     standby: Option<bool>,
 }
 
@@ -128,7 +128,7 @@ impl Vitals {
             readings_per_s,
             latency_ms,
             held_bytes: cloud.held_bytes,
-            billing: Billing { standby: None },
+            billing: Billing { standby: site.standby },
         }
     }
 }

@@ -55,7 +55,7 @@ async fn one_that_was_deposed_and_does_not_know_it_changes_nothing() {
     let id = &ids(&site).await[0];
     let db = rusqlite::Connection::open(site.dir.path().join("fogline.db")).unwrap();
     db.execute("UPDATE state SET run = 77", []).unwrap();
-    site.refused("DELETE", &format!("/api/v1/dead-letters/{id}"), 421).await;
+    site.refused("DELETE", &format!("/api/v1/dead-letters/{id}"), 503).await;
     assert_eq!(ids(&site).await.len(), 3);
 }
 

@@ -78,7 +78,7 @@ impl StoreReader {
         Ok(statement.query_row((average, width_s, start_us), window).optional()?)
     }
 
-    fn average(&self, region: &str, agent: &str, kind: &str, field: &str) -> rusqlite::Result<Option<i64>> {
+    pub(super) fn average(&self, region: &str, agent: &str, kind: &str, field: &str) -> rusqlite::Result<Option<i64>> {
         self.connection
             .prepare_cached("SELECT id FROM average WHERE region = ?1 AND agent = ?2 AND kind = ?3 AND field = ?4")?
             .query_row((region, agent, kind, field), |row| row.get(0))

@@ -51,6 +51,15 @@ impl After {
         number.parse().map(Some).map_err(|_| QueryError::After(number.chars().take(SHOWN_CHARS).collect()))
     }
 
+    /// The same for keys that are two numbers.
+    pub(super) fn numbers(&self) -> Result<Option<(i64, i64)>, QueryError> {
+        let Some([first, second]) = self.key()? else { return Ok(None) };
+        match (first.parse(), second.parse()) {
+            (Ok(first), Ok(second)) => Ok(Some((first, second))),
+            _ => Err(QueryError::After(first.chars().take(SHOWN_CHARS).collect())),
+        }
+    }
+
     /// The page, of [`Self::reads`] items or fewer, and where the next one begins.
     pub(super) fn page<T, const N: usize>(&self, mut items: Vec<T>, key: impl Fn(&T) -> [String; N]) -> Listed<T> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);

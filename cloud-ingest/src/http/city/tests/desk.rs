@@ -71,6 +71,8 @@ impl Desk {
         let vitals = Vitals { ingester, brokers, snapshots: watched.clone(), meter };
         let (_feed, live, _live_task) = LiveTask::start(vitals, path.clone());
         let served = Served {
+            places: std::sync::Arc::default(),
+            price_eur_per_kwh: 0.3,
             database: path,
             snapshots: watched,
             link: Box::new(LinkMetrics::default),
