@@ -21,9 +21,23 @@ impl IngesterRecipe {
     /// One of this name that is connected to all of `brokers` and stores in SQLite in `folder`.
     #[must_use]
     pub fn new(name: &str, brokers: &[&Broker], folder: &Path) -> Self {
+        Self::at(0, name, brokers, folder)
+    }
+
+    /// The same, on this HTTP port of 127.0.0.1, which it keeps over restarts; 0 takes a free one at each start.
+    #[must_use]
+    pub fn at(port: u16, name: &str, brokers: &[&Broker], folder: &Path) -> Self {
         let brokers: Vec<String> = brokers.iter().map(|broker| broker.address()).collect();
         let recipe = Recipe::ours("fogline-ingest")
-            .args(["--name", name, "--broker", &brokers.join(","), "--http", "127.0.0.1:0", "--data-dir"])
+            .args([
+                "--name",
+                name,
+                "--broker",
+                &brokers.join(","),
+                "--http",
+                &format!("127.0.0.1:{port}"),
+                "--data-dir",
+            ])
             .arg(folder)
             .ready_when("fogline-ingest ready, http://");
         Self { recipe, folder: folder.to_owned() }
@@ -41,6 +55,12 @@ impl IngesterRecipe {
         let ingester = Ingester { program: Program::start(self.recipe), folder: self.folder };
         ingester.wait_until_useful();
         ingester
+    }
+
+    /// Starts one that answers nobody without a token: whether it is useful is not asked.
+    #[must_use]
+    pub fn start_guarded(self) -> Ingester {
+        Ingester { program: Program::start(self.recipe), folder: self.folder }
     }
 
     /// Runs one that ends of its own accord: status and output.

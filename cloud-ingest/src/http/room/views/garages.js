@@ -95,7 +95,7 @@ function figures({ occupied, capacity, items }, invoices, clarifications) {
 }
 
 function occupancy(items) {
-  const names = items.map(({ garage, region }) => `${garage} · ${region}`);
+  const names = items.map(({ garage, agent }) => `${garage} · ${agent}`);
   const bar = (name, values, fill) => ({
     type: "bar",
     orientation: "h",
@@ -118,8 +118,8 @@ function occupancy(items) {
       yaxis: { type: "category", autorange: "reversed", showgrid: false, ticksuffix: "  " },
     },
     words: words.length > 0 ? words.join("; ") : "No garage has told yet",
-    rows: items.map(({ region, garage, occupied, capacity, tariff_cents_per_hour, ts_us }, place) => ({
-      key: `${region}/${garage}`,
+    rows: items.map(({ region, agent, garage, occupied, capacity, tariff_cents_per_hour, ts_us }, place) => ({
+      key: `${region}/${agent}/${garage}`,
       cells: [names[place], number(occupied), number(capacity), euro(tariff_cents_per_hour), timeOf(ts_us)],
     })),
   };
