@@ -1,6 +1,6 @@
 //! `fogline analyst`: asks an ingester's API for what a city measures.
 
-mod api;
+pub(crate) mod api;
 mod show;
 
 use crate::cli::EXIT_USAGE;

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{analyst, audit, bench, city, demo, tls};
+use crate::{analyst, audit, bench, city, demo, parking, tls};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use fogline_agent::command::AgentCommand;
@@ -81,6 +81,9 @@ enum Command {
     /// Compare what was accepted with what is stored: what is lost, what is there twice
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::AuditArgs),
+    /// The ledger of parking garages: forget a person
+    #[command(after_help = parking::EXAMPLES)]
+    Parking(parking::ParkingArgs),
     /// Ask an ingester for the nodes of a city, their averages and statistics
     #[command(after_help = analyst::EXAMPLES)]
     Analyst(analyst::AnalystArgs),
@@ -186,6 +189,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Audit(args) => audit::execute(args),
         Command::Analyst(args) => analyst::execute(args),
+        Command::Parking(args) => parking::execute(args),
         Command::Lab(args) => {
             let runtime = Builder::new_multi_thread().worker_threads(LAB_THREADS).enable_all().build()?;
             runtime.block_on(fogline_lab::command::execute(args))
@@ -252,6 +256,7 @@ mod tests {
             "fogline audit --data-dir a --data-dir b --queue c --queue d/queue.db --json",
             "fogline lab --minutes 30 --seed 7 --store influxdb --faults kill-agent,kill-broker --json",
             "fogline lab kill-broker",
+            "fogline parking forget B-FG1",
             "fogline analyst nodes",
             "fogline analyst --api https://gate:8080 --ca ca.pem --token-file t --json nearest 0 99",
             "fogline analyst latest 1000 --json",

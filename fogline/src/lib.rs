@@ -12,6 +12,7 @@ pub mod city;
 pub mod cli;
 pub mod demo;
 pub mod figures;
+pub mod parking;
 mod ports;
 mod store_file;
 pub mod table;

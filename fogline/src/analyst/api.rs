@@ -1,6 +1,6 @@
 //! Asking the API.
 
-use fogline_door::http::{Ask, AskError, ask};
+use fogline_door::http::{Ask, AskError, Method, ask};
 use reqwest::Url;
 use serde_json::Value;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -12,7 +12,7 @@ const ADDRESSES_MAX: usize = 4;
 const SHOWN_MAX_CHARS: usize = 200;
 
 /// Where the API is, and how to ask it.
-pub(super) struct Api {
+pub(crate) struct Api {
     host: String,
     port: u16,
     token: Option<PathBuf>,
@@ -20,7 +20,7 @@ pub(super) struct Api {
 }
 
 /// What the API answers.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// JSON.
     Found(Value),
     /// There is nothing yet.
@@ -29,7 +29,7 @@ pub(super) enum Answer {
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AnalystError {
+pub(crate) enum AnalystError {
     /// The name leads nowhere.
     #[error("{host} is not known: {detail}; give --api the address of the ingester")]
     Host {
@@ -55,7 +55,7 @@ pub(super) enum AnalystError {
 impl Api {
     /// The API at `url`, or what is wrong with it. The address is checked here and not by the parser of the command line, which
     /// would show it: there may be a password in it.
-    pub(super) fn new(url: &str, token: Option<PathBuf>, ca: Option<PathBuf>) -> Result<Self, String> {
+    pub(crate) fn new(url: &str, token: Option<PathBuf>, ca: Option<PathBuf>) -> Result<Self, String> {
         let url = Url::parse(url).map_err(|error| format!("this is no URL ({error}): give http://HOST:PORT"))?;
         let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
         if !url.username().is_empty() || url.password().is_some() {
@@ -77,11 +77,21 @@ impl Api {
     }
 
     /// Asks for a path.
-    pub(super) fn get(&self, path: &str) -> Result<Answer, AnalystError> {
+    pub(crate) fn get(&self, path: &str) -> Result<Answer, AnalystError> {
+        self.send(Method::Get, path, None)
+    }
+
+    /// Asks for a change.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Answer, AnalystError> {
+        self.send(Method::Post, path, Some(body.to_string()))
+    }
+
+    fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<Answer, AnalystError> {
         let mut last = None;
         for address in self.addresses()? {
             let name = self.ca.as_ref().map(|_| self.host.clone());
-            let question = Ask { token: self.token.clone(), ca: self.ca.clone(), name, ..Ask::new(address, path) };
+            let (token, ca, body) = (self.token.clone(), self.ca.clone(), body.clone());
+            let question = Ask { method, body, token, ca, name, ..Ask::new(address, path) };
             match ask(&question) {
                 Ok((status, body)) => return understand(status, &body),
                 // A name may have addresses at which nobody listens.
