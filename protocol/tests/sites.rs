@@ -7,10 +7,11 @@ use fogline_protocol::delivery::ranges::Range;
 use fogline_protocol::ids::{AgentId, Name, StreamId};
 use fogline_protocol::node::{CloudConfig, Keeping, Machine, SiteConfig, SiteEffect, SiteInput, SiteNode};
 use fogline_protocol::store::{
-    Commit, CommitReport, Export, Page, Progress, ProgressRow, Recovered, Rows, StoreAnswer, StoreCommand, StoreFault,
+    Commit, CommitReport, Export, Page, Progress, ProgressRow, Recovered, Rows, Stay, StoreAnswer, StoreCommand,
+    StoreFault,
 };
 use fogline_protocol::time::{Monotonic, Now, Wall};
-use fogline_protocol::wire::Role;
+use fogline_protocol::wire::{Ack, Message as _, Role};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ struct State {
     term: u64,
     run: u64,
     progress: BTreeMap<(AgentId, StreamId), Progress>,
+    /// Stays of cars, by the number of the entry.
+    stays: BTreeMap<u64, Stay>,
 }
 
 /// An ingester with a state of its own.
@@ -39,6 +42,8 @@ struct World {
     /// Messages whose topic ends with this are lost.
     loses: Option<&'static str>,
     hangs: bool,
+    /// Up to here the agent was told that its readings are written.
+    acknowledged: u64,
 }
 
 fn name(index: usize) -> Name {
@@ -52,7 +57,8 @@ fn agent() -> AgentId {
 impl World {
     fn new(keeping: Keeping, stores: &[&str]) -> Self {
         let now = Now { mono: Monotonic::from_us(1), wall: Wall::from_us(1_717_200_000_000_000) };
-        let mut world = Self { now, sites: Vec::new(), flying: VecDeque::new(), loses: None, hangs: false };
+        let mut world =
+            Self { now, sites: Vec::new(), flying: VecDeque::new(), loses: None, hangs: false, acknowledged: 0 };
         for (index, store) in stores.iter().enumerate() {
             world.sites.push(None);
             world.start(index, keeping, store);
@@ -84,6 +90,11 @@ impl World {
         let site = self.sites[index].as_mut().unwrap();
         while let Some(effect) = site.node.poll_effect() {
             match effect {
+                SiteEffect::Publish { publish, .. } if publish.topic.ends_with("down/ack") => {
+                    let ack = Ack::decode(&publish.payload).unwrap();
+                    let through = ack.streams.iter().map(|stream| stream.through).max().unwrap_or(0);
+                    self.acknowledged = self.acknowledged.max(through);
+                }
                 SiteEffect::Publish { publish, .. } => self.flying.push_back((index, publish.topic, publish.payload)),
                 SiteEffect::Store(command) => site.asked.push_back(command),
                 SiteEffect::Listen(listens) => site.listens = listens,
@@ -133,14 +144,32 @@ impl World {
 
     /// An agent sends one reading with this number to all that listen.
     fn reading(&mut self, seq: u64) {
+        self.batch(seq, r#""kind":"road","fields":{"speed_kmh":90.0}"#);
+    }
+
+    /// A car drives in.
+    fn entry(&mut self, seq: u64) {
+        self.batch(seq, &format!(r#""kind":"parking","fields":{{"event":"entry","plate":"B-FG {seq}"}}"#));
+    }
+
+    fn batch(&mut self, seq: u64, reading: &str) {
         let payload = format!(
-            r#"{{"v":1,"stream":"0000000000000001","floor":1,"first":{seq},"gaps":[],"clock":0,"readings":[{{"ts_us":{},"sensor":"s","kind":"road","fields":{{"speed_kmh":90.0}}}}]}}"#,
+            r#"{{"v":1,"stream":"0000000000000001","floor":1,"first":{seq},"gaps":[],"clock":0,"readings":[{{"ts_us":{},"sensor":"s",{reading}}}]}}"#,
             self.now.wall.us()
         );
-        let topic = format!("fogline/v1/{}/up/readings", agent());
+        self.says("readings", &payload);
+    }
+
+    fn hello(&mut self, next: u64) {
+        let streams = format!(r#"[{{"stream":"0000000000000001","floor":1,"next":{next},"gaps":[]}}]"#);
+        self.says("hello", &format!(r#"{{"v":1,"hello":1,"agent_version":"0","term":null,"streams":{streams}}}"#));
+    }
+
+    fn says(&mut self, channel: &str, payload: &str) {
+        let topic = format!("fogline/v1/{}/up/{channel}", agent());
         for index in 0..self.sites.len() {
             if self.sites[index].as_ref().is_some_and(|site| site.listens) {
-                let (topic, payload) = (topic.clone(), Bytes::from(payload.clone()));
+                let (topic, payload) = (topic.clone(), Bytes::from(payload.to_owned()));
                 self.input(index, SiteInput::Message { broker: 0, topic, payload });
             }
         }
@@ -182,6 +211,7 @@ impl State {
                     let progress = Progress { through: row.through, ranges: row.ranges.clone() };
                     self.progress.insert((row.owner.clone().into(), row.stream), progress);
                 }
+                self.stays.extend(rows.stays.iter().map(|stay| (stay.seq, stay.clone())));
                 StoreAnswer::Adopted(Ok(()))
             }
         }
@@ -194,6 +224,7 @@ impl State {
         for change in &commit.progress {
             self.progress.insert((change.agent.clone(), change.stream), change.progress.clone());
         }
+        self.stays.extend(commit.bills.stays.iter().map(|stay| (stay.seq, stay.clone())));
         Ok(CommitReport { stored: commit.points.iter().map(|points| points.count()).sum(), dead: 0 })
     }
 
@@ -211,7 +242,9 @@ impl State {
             Export::Page { after } => {
                 let from: usize = after.as_deref().map_or(0, |after| after.parse().unwrap());
                 let rows = self.progress.keys().skip(from).take(1).filter_map(row).collect();
-                page(rows, (from + 1 < self.progress.len()).then(|| (from + 1).to_string()))
+                let mut page = page(rows, (from + 1 < self.progress.len()).then(|| (from + 1).to_string()));
+                page.rows.stays = self.stays.values().cloned().collect();
+                page
             }
         }
     }
@@ -308,4 +341,50 @@ fn an_orderly_stop_waits_for_the_store_and_hands_over_within_a_second() {
     assert_eq!(world.through(0), 2, "what was committed last is in the log");
     world.pass(900);
     assert_eq!(world.roles(), [Some(Role::Leading), None]);
+}
+
+/// Two with a state each, one in step with the other. The first leads.
+fn pair() -> World {
+    let mut world = World::new(Keeping::Apart, &["db", "db"]);
+    world.pass(8_000);
+    let leader = world.roles().iter().position(|role| *role == Some(Role::Leading)).unwrap();
+    assert!(world.in_step(1 - leader));
+    world
+}
+
+#[test]
+fn a_bill_is_acknowledged_once_the_follower_keeps_it_too() {
+    let mut world = pair();
+    world.hello(1);
+    world.reading(1);
+    world.pass(100);
+    assert_eq!(world.acknowledged, 1, "what is no bill waits for nobody");
+    world.entry(2);
+    assert_eq!(world.acknowledged, 1);
+    world.pass(1_000);
+    assert_eq!(world.acknowledged, 2);
+    assert!(world.sites.iter().flatten().all(|site| site.state.stays.contains_key(&2)));
+    world.loses = Some("/log");
+    world.entry(3);
+    world.pass(2_000);
+    assert_eq!(world.acknowledged, 2, "nobody else keeps it");
+    world.loses = None;
+    world.pass(4_000);
+    assert_eq!(world.acknowledged, 3);
+    assert!(world.sites.iter().flatten().all(|site| site.state.stays.contains_key(&3)));
+}
+
+#[test]
+fn a_leader_that_is_alone_acknowledges_bills_and_says_so() {
+    let mut world = pair();
+    let leader = world.roles().iter().position(|role| *role == Some(Role::Leading)).unwrap();
+    let standby = |world: &World| world.sites[leader].as_ref().unwrap().node.snapshot(world.now.mono).standby;
+    assert_eq!(standby(&world), Some(true));
+    world.hello(1);
+    world.sites[1 - leader] = None;
+    world.entry(1);
+    world.pass(1_000);
+    assert_eq!(world.acknowledged, 0, "the other one may be there still");
+    world.pass(3_000);
+    assert_eq!((world.acknowledged, standby(&world)), (1, Some(false)));
 }

@@ -104,7 +104,7 @@ fn play(seeds: u64) -> Vec<(u64, Outcome)> {
 /// What this process has used: how busy the machine is otherwise does not count.
 fn processor_time() -> Duration {
     let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(used.tv_sec.unsigned_abs(), u32::try_from(used.tv_nsec).unwrap())
+    Duration::new(used.tv_sec.unsigned_abs(), u32::try_from(used.tv_nsec).unwrap_or(0))
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod clock;
 mod hello;
 mod interface;
 mod recent;
+mod saying;
 mod snapshot;
 mod tuples;
 
@@ -309,34 +310,6 @@ impl EdgeNode {
             let payload = batch.header.encode(&batch.readings);
             self.publish(Up::Readings, payload, false);
         }
-    }
-
-    fn say_hello(&mut self, now: Monotonic) {
-        let streams = || self.sender.open_streams();
-        let repeat = !self.sender.gaps().is_empty();
-        let term = self.in_force.highest_term();
-        if let Some(hello) = self.hello.poll(streams, repeat, term, &self.config.agent_version, now) {
-            self.publish(Up::Hello, hello.encode(), false);
-        }
-    }
-
-    fn say_status(&mut self, now: Now) {
-        if self.next_status > now.mono {
-            return;
-        }
-        self.next_status = now.mono + STATUS_EVERY;
-        let time = |us: i64| us.clamp(crate::time::Wall::MIN.us(), crate::time::Wall::MAX.us());
-        let status = Status {
-            online: true,
-            connection: (self.opening, self.connection),
-            ts_us: time(now.wall.us()),
-            queued: self.usage.readings,
-            queued_bytes: self.usage.bytes,
-            oldest_us: self.usage.oldest.map(|oldest| time(oldest.us())),
-            dropped: self.usage.dropped,
-            damaged: self.usage.damaged,
-        };
-        self.publish(Up::Status, status.encode(), true);
     }
 
     fn publish(&mut self, channel: Up, payload: Vec<u8>, retain: bool) {

@@ -44,6 +44,11 @@ impl Lead {
         self.log.as_ref().map_or(0, |log| log.in_step(now))
     }
 
+    /// How many followers would keep the bills of this leader.
+    pub(super) fn standbys(&self, now: Monotonic) -> usize {
+        self.log.as_ref().map_or(0, |log| log.standbys(now))
+    }
+
     fn answered(&mut self, answer: &StoreAnswer, now: Monotonic) {
         let failed = match answer {
             StoreAnswer::Committed(_, result) => result.is_err(),

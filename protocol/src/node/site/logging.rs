@@ -28,6 +28,8 @@ const PART_BYTES: usize = 40 * 1024;
 const FOLLOWS_FOR: Duration = Duration::from_secs(3);
 /// The most commits with bills that wait apart for a follower: the oldest is then waited for with the next.
 const BILLED_MAX: usize = 1024;
+/// A follower that has missed something asks for all rows again. Bills wait for it so long; one that needs longer is none.
+const CATCHES_UP_WITHIN: Duration = Duration::from_secs(10);
 /// Questions for pages that wait: one of each follower.
 const ASKS_MAX: usize = 16;
 
@@ -41,11 +43,18 @@ struct Follower {
     heard: Monotonic,
     /// It knows all.
     in_step: bool,
+    /// When it last did.
+    kept_up: Option<Monotonic>,
 }
 
 impl Follower {
     fn is_alive(&self, now: Monotonic) -> bool {
         now.since(self.heard) < FOLLOWS_FOR
+    }
+
+    /// It keeps the ledger, or is about to again.
+    fn stands_by(&self, now: Monotonic) -> bool {
+        self.is_alive(now) && self.kept_up.is_some_and(|kept_up| now.since(kept_up) < CATCHES_UP_WITHIN)
     }
 }
 
@@ -111,17 +120,25 @@ impl LogWriter {
         if let Some(follower) = self.followers.get_mut(from) {
             follower.route.heard(broker, now);
             (follower.heard, follower.in_step) = (now, in_step);
+            if in_step {
+                follower.kept_up = Some(now);
+            }
             return;
         }
         self.followers.retain(|_, follower| follower.is_alive(now));
         if self.followers.len() < ASKS_MAX {
             let route = Route::new(broker, now);
-            self.followers.insert(from.clone(), Follower { route, heard: now, in_step });
+            self.followers
+                .insert(from.clone(), Follower { route, heard: now, in_step, kept_up: in_step.then_some(now) });
         }
     }
 
     pub(super) fn in_step(&self, now: Monotonic) -> usize {
         self.followers.values().filter(|follower| follower.in_step && follower.is_alive(now)).count()
+    }
+
+    pub(super) fn standbys(&self, now: Monotonic) -> usize {
+        self.followers.values().filter(|follower| follower.stands_by(now)).count()
     }
 
     fn names(&self) -> usize {
@@ -311,7 +328,7 @@ impl Lead {
 
     /// Bills wait for followers only while there is one that keeps a ledger of its own.
     pub(super) fn mind_standby(&mut self, now: Monotonic) {
-        let standby = self.followers_in_step(now) > 0;
+        let standby = self.standbys(now) > 0;
         self.node.stands_by(standby);
         if !standby && let Some(log) = &mut self.log {
             log.billed.clear();

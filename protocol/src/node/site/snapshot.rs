@@ -45,7 +45,7 @@ impl SiteNode {
             in_step: self.following.in_step(now),
             followers_in_step: self.lead.as_ref().map_or(0, |lead| lead.followers_in_step(now)),
             standby: self.lead.as_ref().map(|lead| match self.config.keeping {
-                Keeping::Apart => lead.followers_in_step(now) > 0,
+                Keeping::Apart => lead.standbys(now) > 0,
                 // They keep it in one place: who lives can go on with it.
                 Keeping::Together => self.election.living(now).next().is_some(),
             }),
