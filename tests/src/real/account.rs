@@ -85,15 +85,29 @@ impl Database {
         self.query(sql, [agent], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
-    /// The first row of a query, if there is one. A database that is not there, or not yet made, has none.
-    fn query<T>(
+    /// All rows of a query. A database that is not there, or not yet made, has none.
+    #[must_use]
+    pub fn rows<T>(&self, sql: &str, params: impl Params, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
+        let Some(connection) = self.open() else { return Vec::new() };
+        let Ok(mut statement) = connection.prepare(sql) else { return Vec::new() };
+        let rows = statement.query_map(params, read).and_then(Iterator::collect);
+        rows.unwrap_or_else(|error: rusqlite::Error| panic!("{sql}: {error}"))
+    }
+
+    /// The first row of a query, if there is one.
+    #[must_use]
+    pub fn query<T>(
         &self,
         sql: &str,
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Option<T> {
+        self.open()?.query_row(sql, params, read).ok()
+    }
+
+    fn open(&self) -> Option<Connection> {
         let connection = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
         connection.busy_timeout(Duration::from_secs(5)).unwrap();
-        connection.query_row(sql, params, read).ok()
+        Some(connection)
     }
 }

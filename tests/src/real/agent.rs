@@ -37,6 +37,13 @@ impl AgentRecipe {
         self.args(["--source", "simulate", "--kind", "road", "--rate", rate])
     }
 
+    /// Sends the readings of a file, one a line, and ends when all are acknowledged.
+    #[must_use]
+    pub fn reads(self, file: &Path) -> Self {
+        let recipe = self.recipe.args(["--source", "stdin", "--until", "acknowledged"]).input(file);
+        Self { recipe, ..self }
+    }
+
     /// With more arguments.
     #[must_use]
     pub fn args<S: Into<OsString>>(self, args: impl IntoIterator<Item = S>) -> Self {
@@ -79,6 +86,12 @@ impl Agent {
         status.success().then(|| serde_json::from_str(&output).expect("the status is JSON"))
     }
 
+    /// The body of a decision that is in force on it.
+    #[must_use]
+    pub fn in_force(&self, key: &str) -> Option<Value> {
+        in_force(&self.status()?, key)?.get("body").cloned()
+    }
+
     /// The limit in km/h that is in force on it.
     #[must_use]
     pub fn limit(&self) -> Option<f64> {
@@ -106,7 +119,10 @@ impl Agent {
 
 /// The value of the register `limit` among the decisions in force.
 fn limit_in(status: &Value) -> Option<f64> {
-    let in_force = status.get("in_force")?.as_array()?;
-    let limit = in_force.iter().find(|decision| decision.get("key").and_then(Value::as_str) == Some("limit"))?;
-    limit.pointer("/body/limit_kmh")?.as_f64()
+    in_force(status, "limit")?.pointer("/body/limit_kmh")?.as_f64()
+}
+
+fn in_force<'a>(status: &'a Value, key: &str) -> Option<&'a Value> {
+    let all = status.get("in_force")?.as_array()?;
+    all.iter().find(|decision| decision.get("key").and_then(Value::as_str) == Some(key))
 }

@@ -4,6 +4,7 @@ use super::output::Output;
 use super::wait::until;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -14,6 +15,7 @@ pub struct Recipe {
     args: Vec<OsString>,
     env: Vec<(&'static str, OsString)>,
     folder: Option<PathBuf>,
+    input: Option<PathBuf>,
     ready: Option<&'static str>,
 }
 
@@ -21,7 +23,7 @@ impl Recipe {
     /// A program of this machine.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), args: Vec::new(), env: Vec::new(), folder: None, ready: None }
+        Self { program: program.into(), args: Vec::new(), env: Vec::new(), folder: None, input: None, ready: None }
     }
 
     /// A program of this workspace: `fogline-broker`, for example.
@@ -58,6 +60,13 @@ impl Recipe {
         self
     }
 
+    /// Reads this file as its standard input; otherwise there is none.
+    #[must_use]
+    pub fn input(mut self, file: &Path) -> Self {
+        self.input = Some(file.to_owned());
+        self
+    }
+
     /// It is ready when it has said a line with this in it.
     #[must_use]
     pub fn ready_when(mut self, part: &'static str) -> Self {
@@ -75,7 +84,8 @@ impl Recipe {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let input = self.input.as_ref().map_or_else(Stdio::null, |file| Stdio::from(File::open(file).unwrap()));
+        command.args(&self.args).stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
