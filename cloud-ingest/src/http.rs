@@ -28,6 +28,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use city::Seekers;
 pub(crate) use served::Served;
 
 use axum::Router;

@@ -83,6 +83,7 @@ pub async fn run(
         shares: config.shared,
         places: Arc::clone(&config.places),
         price_eur_per_kwh: config.price_eur_per_kwh,
+        seekers: http::Seekers::default(),
         changes: store.changes(),
     };
     let door = http::serve(config.http, served).await?;

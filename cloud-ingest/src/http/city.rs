@@ -6,8 +6,11 @@
 mod measurements;
 mod nodes;
 mod schema;
+mod seekers;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use seekers::Seekers;
 
 use super::Served;
 use super::error::ApiError;
@@ -18,7 +21,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Served>> {
-    OpenApiRouter::new().merge(nodes::routes()).merge(measurements::routes())
+    OpenApiRouter::new().merge(nodes::routes()).merge(measurements::routes()).merge(seekers::routes())
 }
 
 /// How many averages are asked for.

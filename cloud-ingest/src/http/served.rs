@@ -1,5 +1,6 @@
 //! What the pages are made from.
 
+use super::city::Seekers;
 use super::error::ApiError;
 use crate::live::{Live, Whereabouts};
 use crate::store::query::{QueryError, StoreReader};
@@ -33,6 +34,8 @@ pub(crate) struct Served {
     pub(crate) places: Arc<Places>,
     /// What a kilowatt-hour costs.
     pub(crate) price_eur_per_kwh: f64,
+    /// Where sensors of the city stand.
+    pub(crate) seekers: Seekers,
     /// For what people change.
     pub(crate) changes: StoreChanges,
 }

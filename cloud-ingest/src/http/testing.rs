@@ -88,6 +88,7 @@ impl Site {
         let served = Served {
             places,
             price_eur_per_kwh,
+            seekers: Default::default(),
             database,
             snapshots: watched,
             link,

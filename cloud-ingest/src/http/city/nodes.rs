@@ -135,5 +135,8 @@ async fn nearest(
     }
     let nodes = connected(&served).await?;
     let found = nearest_of(place, nodes.iter()).cloned();
+    if let Some(node) = &found {
+        served.seekers.found(place, node);
+    }
     found.map(Json).ok_or_else(|| ApiError::NotFound("no node is connected".to_owned()))
 }

@@ -73,6 +73,7 @@ impl Desk {
         let served = Served {
             places: std::sync::Arc::default(),
             price_eur_per_kwh: 0.3,
+            seekers: Default::default(),
             database: path,
             snapshots: watched,
             link: Box::new(LinkMetrics::default),

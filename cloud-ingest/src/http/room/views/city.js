@@ -21,6 +21,7 @@ const GLOBAL = "whole city";
 
 export function city() {
   let nodes = [];
+  let sensors = [];
   let coordinator = null;
   let loaded = false;
   const averages = new SeriesSet({ most: 3 * AGGREGATES });
@@ -55,6 +56,7 @@ export function city() {
 
   async function refresh() {
     nodes = (await get("/api/nodes", { missing: true })) ?? [];
+    sensors = (await get("/api/v1/city/sensors", { missing: true }))?.items ?? [];
     coordinator = uploader((await list(`/api/v1/readings/latest?kind=city&limit=${UPLOADS_MAX}`)).items);
     const wanted = loaded ? AGGREGATES_NEW : AGGREGATES;
     await load(GLOBAL, `/api/measurements?n=${wanted}`);
@@ -73,7 +75,7 @@ export function city() {
   function draw() {
     const newest = new Map(averages.entries().map(([name, points]) => [name, points[points.length - 1]]));
     const roles = nodes.map((node) => ({ ...node, coordinates: node.id === coordinator }));
-    tiles.show(figures(roles, newest.get(GLOBAL)));
+    tiles.show(figures(roles, sensors, newest.get(GLOBAL)));
     table.show(roles.map((node) => ({
       key: node.id,
       cells: [
@@ -85,7 +87,7 @@ export function city() {
         timeOf(newest.get(node.id)?.start_us),
       ],
     })));
-    return Promise.all([map.draw(picture(roles)), chart.draw(averages)]);
+    return Promise.all([map.draw(picture(roles, sensors)), chart.draw(averages)]);
   }
 
   const stale = () => (loaded = false);
@@ -100,19 +102,20 @@ function uploader(readings) {
 
 const roleOf = ({ coordinates }) => (coordinates ? "coordinator" : "node");
 
-function figures(nodes, whole) {
+function figures(nodes, sensors, whole) {
   const coordinator = nodes.find(({ coordinates }) => coordinates);
   const where = coordinator ? `at ${coordinator.u}, ${coordinator.v}` : "none is known";
   const when = whole ? `at ${timeOf(whole.start_us)}` : "no average yet";
   return [
     { name: "nodes", value: number(nodes.length), more: "connected" },
+    { name: "sensors", value: number(sensors.length), more: "have asked for a node" },
     { name: "coordinator", value: coordinator?.id ?? NOTHING, more: where },
     { name: GLOBAL, value: quantity(whole?.mean, UNIT, 1), more: when },
   ];
 }
 
-/** Nodes are squares, the coordinator is a star: shapes, not colours alone. */
-function picture(nodes) {
+/** Nodes are squares, the coordinator is a star, sensors are small circles: shapes, not colours alone. */
+function picture(nodes, sensors) {
   const marks = (name, places, marker) => ({
     type: "scatter",
     mode: "markers+text",
@@ -130,11 +133,21 @@ function picture(nodes) {
   const axis = (title) => ({ range: [-3, CITY_SIDE + 5], dtick: 20, title: { text: title } });
   return {
     traces: [
+      {
+        type: "scatter",
+        mode: "markers",
+        name: "sensor",
+        marker: { symbol: "circle-open", size: rem() * 0.45, color: colour("muted") },
+        x: sensors.map(({ u }) => u),
+        y: sensors.map(({ v }) => v),
+        text: sensors.map(({ node }) => plain(node)),
+        hovertemplate: "sensor of %{text} at %{x}, %{y}<extra></extra>",
+      },
       marks("node", others, { symbol: "square", size: rem() * 0.8, color: colour("series-1") }),
       marks("coordinator", coordinators, { symbol: "star", size: rem() * 1.2, color: colour("series-2") }),
     ],
     layout: { showlegend: true, hovermode: "closest", xaxis: axis("u"), yaxis: { ...axis("v"), scaleanchor: "x" } },
-    words: `${counted(nodes.length, "node")}; ${
+    words: `${counted(nodes.length, "node")}, ${counted(sensors.length, "sensor")}; ${
       coordinators.length > 0 ? `the coordinator is ${coordinators[0].id}` : "no coordinator is known"}`,
     rows: nodes.map((node) => ({ key: node.id, cells: [node.id, roleOf(node), number(node.u), number(node.v)] })),
   };
