@@ -24,14 +24,15 @@ fn two_join_at_once() {
 fn one_joins_while_another_leaves() {
     let city = City::start();
     let mut nodes = join(&city, &["a", "b"]);
-    let _sensors = city.sensors(4);
-    city.sensors_stream(4);
+    // So many that each node has some, whoever came first to which place.
+    let _sensors = city.sensors(12);
+    city.sensors_stream(12);
     let coordinator = city.agree(&["a", "b"]);
     let _new = city.joining("c");
     leave(nodes.get_mut(coordinator.as_str()).unwrap());
     let rest = if coordinator == "a" { "b" } else { "a" };
     city.agree(&[rest, "c"]);
-    city.sensors_stream(4);
+    city.sensors_stream(12);
     assert!(!city.api.ids().contains(&format!("{coordinator}-1")));
     city.stores(&format!("{coordinator}-1"), 1);
     city.nothing_is_there_twice();
@@ -83,8 +84,8 @@ fn sensors_with_no_node() {
 fn averages_to_a_coordinator_that_is_offline() {
     let city = City::start();
     let nodes = join(&city, &["a", "b"]);
-    let _sensors = city.sensors(6);
-    city.sensors_stream(6);
+    let _sensors = city.sensors(12);
+    city.sensors_stream(12);
     let coordinator = city.agree(&["a", "b"]);
     let other = if coordinator == "a" { "b" } else { "a" };
     city.stores(&format!("{other}-1"), 1);
