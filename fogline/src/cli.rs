@@ -72,7 +72,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant, reason = "one of them exists, for a moment")]
 enum Command {
-    /// Run broker, ingester and five agents in this process, and show what happens
+    /// Run broker, ingester and agents of all five use cases in this process, and show what happens
     #[command(after_help = demo::EXAMPLES)]
     Demo(demo::DemoArgs),
     /// Measure speed, memory and what is written, and check that nothing was lost
