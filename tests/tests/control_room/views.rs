@@ -108,15 +108,17 @@ fn city_shows_nodes_their_coordinator_and_averages() {
         (nodes.matches("\"id\"").count() == 3).then_some(())
     });
     stage.open("city");
-    let coordinator = "#view-city .tile:nth-child(2) dd";
+    let coordinator = "#view-city .tile:nth-child(3) dd";
     let coordinator = stage.browser.until_text("the coordinator is marked", coordinator, |text| text.contains("node"));
+    let sensors = "#view-city .tile:nth-child(2) dd";
+    stage.browser.until_text("all sensors are on the map", sensors, |text| text.contains("10"));
     let map = "#view-city .chart .main-svg";
     stage.browser.until_text("the map has it", map, |text| text.contains(&coordinator));
     let role =
         "return [...document.querySelectorAll('#view-city section tbody tr')].map((row) => row.textContent).join()";
     let roles = stage.browser.run(role);
     assert_eq!(roles.as_str().unwrap().matches("coordinator").count(), 1, "{roles}");
-    until_it_changes(&stage, "#view-city .tile:nth-child(3) dd", |text| text.contains("µg/m³") && has_digit(text));
+    until_it_changes(&stage, "#view-city .tile:nth-child(4) dd", |text| text.contains("µg/m³") && has_digit(text));
     keep_pictures(&stage, "city");
 }
 
