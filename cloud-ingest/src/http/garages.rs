@@ -7,7 +7,6 @@ use super::parameters::{PageAsked, Parameters};
 use crate::store::query::{ClarificationRow, Garages, InvoiceRow, Listed};
 use axum::Json;
 use axum::extract::State;
-use fogline_protocol::reading::TEXT_MAX_BYTES;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
@@ -73,12 +72,15 @@ async fn clarifications(
     served.read(move |reader| reader.clarifications(&after)).await.map(Json)
 }
 
+/// More than any country's plate has.
+const PLATE_MAX_CHARS: usize = 64;
+
 /// Whose data is to be forgotten.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Forget {
     /// The licence plate, however it is written.
-    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Z0-9-]+$", example = "B-FG1234")]
+    #[schema(min_length = 1, max_length = 64, example = "B-FG 1234")]
     plate: String,
 }
 
@@ -96,8 +98,9 @@ struct Forgotten {
     responses((status = 200, description = "It is removed", body = Forgotten), StandsBy, Refusals))]
 async fn forget(State(served): State<Arc<Served>>, Body(asked): Body<Forget>) -> Result<Json<Forgotten>, ApiError> {
     let Forget { plate } = asked;
-    if plate.trim().is_empty() || plate.len() > TEXT_MAX_BYTES {
-        return Err(ApiError::BadRequest(format!("plate has {} bytes: give 1 to {TEXT_MAX_BYTES}", plate.len())));
+    let characters = plate.chars().count();
+    if !(1..=PLATE_MAX_CHARS).contains(&characters) {
+        return Err(ApiError::BadRequest(format!("plate has {characters} characters: give 1 to {PLATE_MAX_CHARS}")));
     }
     let removed = served.change(move |store, _| store.state().forget_plate(&plate)).await?;
     Ok(Json(Forgotten { removed }))
