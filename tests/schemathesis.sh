@@ -7,6 +7,8 @@
 # Needs python3 with venv. What it does not ask, and what it is told, because no schema can say it:
 #   /api/v1/events         never ends; its own tests are in cloud-ingest/src/http/tests/events.rs
 #   after                  is what a page before said: one of those is given
+#   POST /api/nodes        takes 8 ports at most, and no node called global or stats; POST /api/measurements wants from_us before to_us,
+#                          ts_us the same as to_us, and nothing from the future: valid to the schema, and refused
 #   region, kind, field    of /api/v1/readings are what the demo has, and from_us is before to_us
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -93,5 +95,10 @@ parameters = { "query.after" = "WyIxIl0" }
 include-path = "/api/v1/readings"
 parameters = { region = "north", kind = "road", field = "speed_kmh", agent = "lane-1", from_us = $(($(date +%s) - 3600))000000, to_us = $(date +%s)000000 }
 TOML
-"$folder/venv/bin/schemathesis" run "$url/openapi.json" --checks all --exclude-path /api/v1/events \
-  --max-time "$seconds" --request-timeout 10 --workers 2 --no-color --continue-on-failure
+run() {
+  "$folder/venv/bin/schemathesis" run "$url/openapi.json" --checks all --request-timeout 10 --workers 2 --no-color \
+    --continue-on-failure "$@"
+}
+run --exclude-path /api/v1/events --exclude-name "POST /api/nodes" --exclude-name "POST /api/measurements" --max-time "$seconds"
+# What these two demand of their parts together no schema can say.
+run --include-name "POST /api/nodes" --include-name "POST /api/measurements" --max-time 15 --exclude-checks positive_data_acceptance

@@ -16,8 +16,8 @@ pub(super) struct EdgeNodeSchema {
     #[schema(pattern = "^[A-Za-z0-9._:\\[\\]-]{1,253}$")]
     host: String,
     /// Its ports by what they are for; at most 8.
-    #[schema(required = false)]
-    ports: BTreeMap<String, u16>,
+    #[schema(required = false, inline)]
+    ports: BTreeMap<String, PortSchema>,
     /// Where it stands.
     #[schema(minimum = 0, maximum = 99)]
     u: u32,
@@ -25,6 +25,12 @@ pub(super) struct EdgeNodeSchema {
     #[schema(minimum = 0, maximum = 99)]
     v: u32,
 }
+
+/// A port.
+#[derive(ToSchema)]
+#[schema(as = Port, minimum = 0, maximum = 65535)]
+#[allow(dead_code, reason = "for the document only")]
+pub(super) struct PortSchema(u16);
 
 /// A node to be removed; whatever else an `EdgeNode` has is not looked at.
 #[derive(ToSchema)]
