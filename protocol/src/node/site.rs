@@ -9,7 +9,9 @@ mod interface;
 mod leading;
 mod logging;
 mod peers;
+mod pieces;
 mod snapshot;
+mod standby;
 
 pub use interface::{Keeping, SiteConfig, SiteEffect, SiteInput};
 pub use snapshot::SiteSnapshot;

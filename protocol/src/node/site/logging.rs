@@ -3,8 +3,8 @@
 //! Entries are rows as they are, not changes: what is said twice does no harm, and several changes of a row are one. Names
 //! are gathered for a moment, then all their rows are read at once, so that progress and averages of an entry fit each other.
 
-use super::leading::Lead;
 use super::peers::Route;
+use super::pieces::pieces;
 use super::{SiteEffect, SiteNode};
 use crate::ids::{AgentId, Name, StreamId};
 use crate::store::{
@@ -14,7 +14,7 @@ use crate::store::{
 use crate::time::{Monotonic, Wall};
 use crate::topic::Peer;
 use crate::window::Scope;
-use crate::wire::{Ask, Beat, Log, LogPlace, Message, PageOf};
+use crate::wire::{Ask, Log, LogPlace, Message, PageOf};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -22,8 +22,6 @@ use std::time::Duration;
 const GATHER: Duration = Duration::from_millis(100);
 /// More names than this are not gathered: the followers begin anew.
 const NAMES_MAX: usize = 50_000;
-/// The most bytes of rows in a message, unless one row is longer: with its envelope it fits a packet.
-const PART_BYTES: usize = 40 * 1024;
 /// A follower that was not heard for this long is none.
 const FOLLOWS_FOR: Duration = Duration::from_secs(3);
 /// The most commits with bills that wait apart for a follower: the oldest is then waited for with the next.
@@ -70,7 +68,7 @@ enum Reading {
 /// The log.
 #[derive(Debug)]
 pub(super) struct LogWriter {
-    place: LogPlace,
+    pub(super) place: LogPlace,
     streams: BTreeSet<(AgentId, StreamId)>,
     windows: BTreeMap<WindowKey, Fold>,
     decisions: BTreeMap<(AgentId, String), DecisionRecord>,
@@ -78,7 +76,7 @@ pub(super) struct LogWriter {
     latest: BTreeMap<(Owner, String, String), Latest>,
     bills: Bills,
     /// Commits with bills, each with the entry that says them, until a follower keeps that.
-    billed: VecDeque<(u64, u64)>,
+    pub(super) billed: VecDeque<(u64, u64)>,
     /// Since when something waits.
     due: Option<Monotonic>,
     reading: Option<Reading>,
@@ -207,15 +205,6 @@ impl LogWriter {
         matches!(self.reading, Some(Reading::Entry))
     }
 
-    /// The newest commit all of whose bills are kept by a follower that keeps this much.
-    fn kept(&mut self, keeps: LogPlace) -> Option<u64> {
-        if keeps.lead != self.place.lead {
-            return None;
-        }
-        let kept = self.billed.iter().take_while(|(_, entry)| *entry <= keeps.number).count();
-        self.billed.drain(..kept).next_back().map(|(commit, _)| commit)
-    }
-
     /// What to read next.
     ///
     /// The rows are read after the commit `asked` that is at the store: an entry that had some of its rows and lacked others
@@ -280,62 +269,6 @@ impl LogWriter {
     }
 }
 
-/// Rows in pieces that fit a message.
-fn pieces(rows: Rows) -> Vec<Rows> {
-    let Rows { term, progress, averages, decisions, statuses, latest, stays, clarifications, plate_key } = rows;
-    let mut pieces = Pieces { term, done: Vec::new(), piece: Rows { term, plate_key, ..Rows::default() }, bytes: 0 };
-    progress.into_iter().for_each(|row| pieces.room_for(&row).progress.push(row));
-    averages.into_iter().for_each(|row| pieces.room_for(&row).averages.push(row));
-    decisions.into_iter().for_each(|row| pieces.room_for(&row).decisions.push(row));
-    statuses.into_iter().for_each(|row| pieces.room_for(&row).statuses.push(row));
-    latest.into_iter().for_each(|row| pieces.room_for(&row).latest.push(row));
-    stays.into_iter().for_each(|row| pieces.room_for(&row).stays.push(row));
-    clarifications.into_iter().for_each(|row| pieces.room_for(&row).clarifications.push(row));
-    pieces.done.push(pieces.piece);
-    pieces.done
-}
-
-/// Pieces that are being filled.
-struct Pieces {
-    term: u64,
-    done: Vec<Rows>,
-    piece: Rows,
-    bytes: usize,
-}
-
-impl Pieces {
-    /// The piece that has room for this row: rows differ in length, a stream in fragments is a hundred times as long as an average.
-    fn room_for(&mut self, row: &impl serde::Serialize) -> &mut Rows {
-        let bytes = serde_json::to_vec(row).map_or(0, |json| json.len() + 1);
-        if self.bytes > 0 && self.bytes + bytes > PART_BYTES {
-            self.done.push(std::mem::replace(&mut self.piece, Rows { term: self.term, ..Rows::default() }));
-            self.bytes = 0;
-        }
-        self.bytes += bytes;
-        &mut self.piece
-    }
-}
-
-impl Lead {
-    /// A follower said how much it keeps.
-    pub(super) fn follower_keeps(&mut self, beat: &Beat) {
-        let keeps = beat.keeps.filter(|_| beat.in_step);
-        let kept = self.log.as_mut().zip(keeps).and_then(|(log, keeps)| log.kept(keeps));
-        if let Some(commit) = kept {
-            self.node.kept_elsewhere(commit);
-        }
-    }
-
-    /// Bills wait for followers only while there is one that keeps a ledger of its own.
-    pub(super) fn mind_standby(&mut self, now: Monotonic) {
-        let standby = self.standbys(now) > 0;
-        self.node.stands_by(standby);
-        if !standby && let Some(log) = &mut self.log {
-            log.billed.clear();
-        }
-    }
-}
-
 impl SiteNode {
     /// A follower wants a page.
     pub(super) fn asked(&mut self, broker: usize, from: Name, ask: Ask) {
@@ -365,10 +298,8 @@ impl SiteNode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::ranges::Range;
     use crate::ids::Term;
     use crate::store::Fate;
-    use crate::store::{Progress, ProgressRow};
     use crate::wire::Decision;
 
     fn limit(seq: u64, fate: Fate) -> DecisionRecord {
@@ -390,22 +321,5 @@ mod tests {
         assert_eq!(said(&log), [(2, Fate::Outstanding)]);
         log.committed(&Commit { decisions: vec![limit(2, Fate::Expired)], ..Commit::default() });
         assert_eq!(said(&log), [(2, Fate::Expired)], "what became of it");
-    }
-
-    #[test]
-    fn rows_of_streams_in_fragments_fit_messages() {
-        let agent = AgentId { region: Name::new("a7").unwrap(), agent: Name::new("lane-1").unwrap() };
-        let ranges: Vec<Range> = (1..=64).map(|at| Range::new(at << 40, (at << 40) + 5)).collect();
-        let row = |bits| {
-            let progress = Progress { through: 1, ranges: ranges.clone() };
-            ProgressRow::new(&agent, StreamId::from_bits(bits), progress, ranges.clone())
-        };
-        let rows = Rows { term: 7, progress: (0..300).map(row).collect(), ..Rows::default() };
-        let pieces = pieces(rows.clone());
-        assert_eq!(pieces.iter().flat_map(|piece| piece.progress.clone()).collect::<Vec<_>>(), rows.progress);
-        for piece in pieces {
-            assert_eq!(piece.term, 7);
-            assert!(serde_json::to_vec(&piece).unwrap().len() <= 48 * 1024);
-        }
     }
 }
