@@ -17,6 +17,7 @@ mod broker;
 mod command;
 mod config;
 mod error;
+mod export_command;
 mod gate;
 mod http;
 mod listeners;
@@ -41,6 +42,7 @@ pub use broker::{Broker, run};
 pub use command::{EXAMPLES, execute};
 pub use config::{BrokerConfig, INGEST_FILTER};
 pub use error::{BrokerError, ConfigErrors, Failure};
+pub use export_command::{ExportArgs, OtherBroker};
 pub use listeners::Scheme;
 pub use logging::{LogArgs, LogError};
 #[cfg(feature = "fuzz")]

@@ -10,11 +10,14 @@ use std::{
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::access::{
-    Role,
-    secret::{NoRandomNumbers, Secret},
-    users::{User, Users},
-    users_file::{self, UsersFileError},
+use crate::{
+    access::{
+        Role,
+        secret::{NoRandomNumbers, Secret},
+        users::{User, Users},
+        users_file::{self, UsersFileError},
+    },
+    export_command::{ExportArgs, ExportError, export},
 };
 
 /// Exit status for a command line that cannot be carried out, as clap's own for bad flags.
@@ -33,6 +36,7 @@ Examples:
   fogline-broker user add anna --role operator --password-stdin --users users < password.txt
   fogline-broker user remove lane-1 --users users
   fogline-broker user list --json --users users
+  fogline-broker user export mosquitto --tokens tokens --to /etc/mosquitto --users users
 
 FOGLINE_BROKER_USERS names the file as well as --users. A running broker takes over changes within seconds.
 
@@ -74,6 +78,8 @@ pub enum UserCommand {
         #[command(flatten)]
         file: UsersArg,
     },
+    /// Write the users and their rights in the words of another broker
+    Export(ExportArgs),
 }
 
 /// Who is to be added.
@@ -128,6 +134,8 @@ enum UserError {
     TokenLost { name: String, source: io::Error },
     #[error("cannot print: {0}")]
     Print(io::Error),
+    #[error(transparent)]
+    Export(#[from] ExportError),
 }
 
 impl BrokerCommand {
@@ -140,6 +148,7 @@ impl BrokerCommand {
             UserCommand::Add(args) => add(&args),
             UserCommand::Remove { name, file } => remove(&name, &file.users),
             UserCommand::List { json, file } => list(json, &file.users),
+            UserCommand::Export(args) => export(&args).map_err(UserError::from),
         };
         match outcome {
             Ok(()) => ExitCode::SUCCESS,

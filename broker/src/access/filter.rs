@@ -46,6 +46,11 @@ impl Filter {
         Ok(Self(text.into()))
     }
 
+    /// As it is written.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether a message to `topic` is for a subscriber of this filter. `topic` is a topic name.
     pub(crate) fn matches(&self, topic: &str) -> bool {
         self.matches_levels(topic.split('/').map(Level::Name))

@@ -35,9 +35,9 @@ pub(crate) enum Proof {
 
 /// What may be read, or what may be written.
 #[derive(Debug, Default)]
-struct Side {
-    allowed: Box<[Filter]>,
-    denied: Box<[Filter]>,
+pub(super) struct Side {
+    pub(super) allowed: Box<[Filter]>,
+    pub(super) denied: Box<[Filter]>,
 }
 
 impl Side {
@@ -52,6 +52,23 @@ impl Side {
     fn has(&self, topic: &str) -> bool {
         self.allowed.iter().any(|filter| filter.matches(topic))
             && !self.denied.iter().any(|filter| filter.matches(topic))
+    }
+}
+
+/// All that somebody may do, as filters.
+#[derive(Debug)]
+pub(super) struct Rights {
+    pub(super) read: Side,
+    pub(super) write: Side,
+}
+
+impl Rights {
+    pub(super) fn new(role: Role, subject: Subject<'_>, rules: &Rules) -> Self {
+        let of = |pick: fn(&Rule) -> bool| {
+            let rules: Vec<_> = rules.of(role, subject.user).filter(|rule| pick(rule)).collect();
+            Side::new(&rules, subject)
+        };
+        Self { read: of(|rule| rule.read), write: of(|rule| rule.write) }
     }
 }
 
@@ -73,11 +90,7 @@ impl Identity {
         let user = proof.user();
         let name = user.map(|user| &*user.name);
         let subject = Subject { user: name, client_id, regions: user.map_or(&[], |user| &user.regions) };
-        let (read, write): (Vec<_>, Vec<_>) = {
-            let of = |pick: fn(&Rule) -> bool| rules.of(proof.role(), name).filter(|rule| pick(rule)).collect();
-            (of(|rule| rule.read), of(|rule| rule.write))
-        };
-        let (read, write) = (Side::new(&read, subject), Side::new(&write, subject));
+        let Rights { read, write } = Rights::new(proof.role(), subject, rules);
         Self(Arc::new(Inner { client_id: client_id.into(), read, write, proof }))
     }
 

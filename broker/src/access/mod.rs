@@ -45,6 +45,7 @@
 
 mod buckets;
 mod error;
+pub(crate) mod export;
 mod filter;
 mod identity;
 mod login;
@@ -52,7 +53,7 @@ mod name;
 mod passwords;
 mod refusals;
 mod role;
-mod rules;
+pub(crate) mod rules;
 pub(crate) mod secret;
 mod state;
 mod template;

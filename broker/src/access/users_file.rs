@@ -118,7 +118,7 @@ fn parse(path: &Path, text: &str) -> Result<Users, UsersFileError> {
 }
 
 /// All of the new file or all of the old one, also after a loss of power.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -138,3 +138,46 @@ fn settings_in_the_environment_do_not_get_in_the_way() {
     let output = command.args(["user", "list", "-v", "--users"]).arg(site.path("users")).output().unwrap();
     assert_eq!(done(&output).lines().count(), 1);
 }
+
+#[test]
+fn users_are_exported_with_their_tokens_and_who_has_none_is_named() {
+    let site = empty_site();
+    let folder = site.path("").display().to_string();
+    let token_file = site.path("lane-1.token").display().to_string();
+    done(&run(&site, &["add", "lane-1", "--role", "agent", "--region", "north", "--token-file", &token_file], ""));
+    done(&run(&site, &["add", "anna", "--role", "operator", "--password-stdin"], &format!("{PASSWORD}\n")));
+    let token = fs::read_to_string(&token_file).unwrap();
+    for (broker, file) in [("mosquitto", "passwords"), ("nats", "users.conf")] {
+        let exported = run(&site, &["export", broker, "--tokens", &folder, "--to", &folder], "");
+        assert_eq!(done(&exported), "");
+        let said = text(&exported.stderr);
+        assert!(said.contains("anna cannot log in there") && !said.contains(token.trim()), "{said}");
+        let written = fs::read_to_string(site.path(file)).unwrap();
+        assert!(written.contains(token.trim()) && !written.contains("anna"), "{written}");
+        #[cfg(unix)]
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(site.path(file)).unwrap().permissions()) & 0o77,
+            0
+        );
+    }
+    assert!(fs::read_to_string(site.path("acl")).unwrap().contains("user anna\ntopic read #\n"));
+}
+
+#[test]
+fn what_cannot_be_exported_leaves_what_was_there() {
+    let site = empty_site();
+    let folder = site.path("").display().to_string();
+    done(&run(&site, &["add", "lane-1", "--role", "agent", "--region", "north"], ""));
+    fs::write(site.path("acl"), "old").unwrap();
+    let rules = site.path("more-rules").display().to_string();
+    fs::write(&rules, "role agent\ndeny read fogline/v1/north/peers/#\n").unwrap();
+    let export = ["export", "mosquitto", "--tokens", &folder, "--to", &folder];
+    let refused = run(&site, &[&export[..], &["--rules", &rules]].concat(), "");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("lane-1: Mosquitto denies reading and writing together"));
+    assert_eq!(fs::read_to_string(site.path("acl")).unwrap(), "old");
+    fs::write(site.path("lane-1.token"), "two words\n").unwrap();
+    let refused = run(&site, &export, "");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("no token") && !text(&refused.stderr).contains("two words"));
+}

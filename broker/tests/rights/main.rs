@@ -5,12 +5,18 @@
 mod changes;
 mod client;
 mod crowd;
+mod deliveries;
+mod elsewhere;
 mod leftovers;
 mod logins;
 mod matrix;
 mod model;
 mod neighbours;
 mod process;
+// The one that the workspace's process tests use.
+#[allow(unreachable_pub, reason = "there it is a library's")]
+#[path = "../../../tests/src/real/services.rs"]
+mod services;
 mod site;
 #[path = "../wire/mod.rs"]
 mod wire;

@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
-    client::{Answer, NOT_AUTHORIZED, VERSIONS, connect_refused, knock, log_in, subscribe_refused},
+    client::{Answer, VERSIONS, connect_refused, knock, log_in, subscribe_refused},
+    elsewhere::{Ground, Kind},
     model::{Who, everybody, topics},
     site::{Site, token},
     wire::{Client, Connect, Version},
@@ -14,21 +15,8 @@ use crate::{
 /// QoS 0, 1 and 2, and a retained message of QoS 1.
 const FLAGS: [u8; 4] = [0, 2, 4, 3];
 
-/// What the standard has for a message that may not be published (3.1.1, 3.3.5; 5.0, 3.4.2 and 4.13). For topics of the server's own no
-/// connection is ended.
-fn expected(version: Version, flags: u8, topic: &str, allowed: bool) -> Answer {
-    let qos = flags >> 1 & 3;
-    match version {
-        _ if allowed => Answer::Taken,
-        Version::V5 if qos > 0 => Answer::Refused(NOT_AUTHORIZED),
-        _ if topic.starts_with('$') => Answer::Taken,
-        Version::V311 => Answer::Ended(None),
-        Version::V5 => Answer::Ended(Some(NOT_AUTHORIZED)),
-    }
-}
-
 /// Filters around a topic: itself, each level a `+`, each end a `#`.
-fn filters(topic: &str) -> Vec<String> {
+pub(crate) fn filters(topic: &str) -> Vec<String> {
     let levels: Vec<&str> = topic.split('/').collect();
     let plus = |at: usize| {
         let mut levels = levels.clone();
@@ -63,7 +51,7 @@ impl Persistent<'_> {
 }
 
 /// All publications and wills of a user; gives the payloads that must arrive. Others begin with `denied`.
-async fn publish_everything(address: SocketAddr, version: Version, who: &Who) -> Vec<String> {
+async fn publish_everything(kind: Kind, address: SocketAddr, version: Version, who: &Who) -> Vec<String> {
     let mut wanted = Vec::new();
     let mut payload = |topic: &str, what: &str| {
         let allowed = who.may_write(topic);
@@ -73,21 +61,23 @@ async fn publish_everything(address: SocketAddr, version: Version, who: &Who) ->
         (allowed, payload)
     };
     let mut client = Persistent { address, version, name: &who.name, open: None };
-    for topic in topics() {
-        for flags in FLAGS {
+    for topic in topics().into_iter().filter(|topic| kind.hides(topic)) {
+        for flags in FLAGS.into_iter().filter(|flags| flags & 4 == 0 || kind.has_exactly_once()) {
             let (allowed, payload) = payload(&topic, &format!("publishes {flags}"));
             let answer = client.publish(flags, &topic, payload.as_bytes()).await;
-            assert_eq!(answer, expected(version, flags, &topic, allowed), "{who:?} {version:?} {flags} {topic}");
+            let expected = if allowed { Answer::Taken } else { kind.refusal(version, flags, &topic) };
+            assert_eq!(answer, expected, "{who:?} {version:?} {flags} {topic}");
         }
     }
     drop(client);
     let token = token(&who.name);
-    for topic in topics() {
+    for topic in topics().into_iter().filter(|topic| kind.takes_will(topic)) {
         let (allowed, payload) = payload(&topic, "dies");
         let will = Some((topic.as_str(), payload.as_bytes()));
         let connect = Connect { version, will, login: Some((&who.name, &token)), ..Connect::new(&who.name) };
         let (client, code) = knock(address, &connect).await;
-        assert_eq!(code, if allowed { 0 } else { connect_refused(version) }, "{who:?} {version:?} will {topic}");
+        let refused = !allowed && kind.judges_wills_at_once();
+        assert_eq!(code, if refused { connect_refused(version) } else { 0 }, "{who:?} {version:?} will {topic}");
         client.reset();
     }
     wanted
@@ -121,11 +111,28 @@ fn see(seen: &mut BTreeSet<String>, payload: &[u8]) {
     seen.insert(payload);
 }
 
-#[tokio::test]
-async fn what_is_published_arrives_if_the_model_allows_it_and_is_refused_otherwise() {
-    for version in VERSIONS {
-        let site = Site::start().await;
-        let address = site.address();
+/// The same at the gate and on Mosquitto.
+macro_rules! on_both_brokers {
+    ($($test:ident),+ $(,)?) => {
+        mod on_the_gate {
+            $(#[tokio::test] async fn $test() { super::$test(crate::elsewhere::Kind::Gate).await; })+
+        }
+        mod on_mosquitto {
+            $(#[tokio::test] async fn $test() { super::$test(crate::elsewhere::Kind::Mosquitto).await; })+
+        }
+    };
+}
+pub(crate) use on_both_brokers;
+
+on_both_brokers!(
+    what_is_published_arrives_if_the_model_allows_it_and_is_refused_otherwise,
+    refused_messages_are_not_retained,
+);
+
+async fn what_is_published_arrives_if_the_model_allows_it_and_is_refused_otherwise(kind: Kind) {
+    for version in kind.versions().iter().copied() {
+        let Some(ground) = Ground::start(kind).await else { return };
+        let address = ground.address();
         let (expect, wanted) = mpsc::channel(1);
         let ready = Arc::new(tokio::sync::Notify::new());
         let watching = tokio::spawn(watch(address, Arc::clone(&ready), wanted));
@@ -133,7 +140,7 @@ async fn what_is_published_arrives_if_the_model_allows_it_and_is_refused_otherwi
         let mut doing = JoinSet::new();
         // The watcher is one of them, under its own name.
         for who in everybody().into_iter().filter(|who| who.name != "looker") {
-            doing.spawn(async move { publish_everything(address, version, &who).await });
+            doing.spawn(async move { publish_everything(kind, address, version, &who).await });
         }
         while let Some(payloads) = doing.join_next().await {
             for payload in payloads.unwrap() {
@@ -147,18 +154,22 @@ async fn what_is_published_arrives_if_the_model_allows_it_and_is_refused_otherwi
 
 /// Retained messages are there for who comes later, and those that were refused are not.
 #[tokio::test]
-async fn refused_messages_are_not_retained() {
-    let site = Site::start().await;
-    for version in VERSIONS {
+async fn refused_messages_are_not_retained_on_nats() {
+    refused_messages_are_not_retained(Kind::Nats).await;
+}
+
+async fn refused_messages_are_not_retained(kind: Kind) {
+    let Some(ground) = Ground::start(kind).await else { return };
+    for version in kind.versions().iter().copied() {
         for who in everybody() {
-            let mut client = Persistent { address: site.address(), version, name: &who.name, open: None };
-            for topic in topics() {
+            let mut client = Persistent { address: ground.address(), version, name: &who.name, open: None };
+            for topic in topics().into_iter().filter(|topic| kind.hides(topic)) {
                 let word = if who.may_write(&topic) { "allowed" } else { "denied" };
                 client.publish(3, &topic, word.as_bytes()).await;
             }
         }
     }
-    let mut late = log_in(site.address(), Version::V311, "looker").await;
+    let mut late = log_in(ground.address(), Version::V311, "looker").await;
     late.send(&crate::wire::packet::subscribe(Version::V311, 1, &[("#", 0)])).await;
     late.send(&crate::wire::packet::ping()).await;
     let mut kept = BTreeSet::new();
