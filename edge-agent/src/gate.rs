@@ -1,9 +1,9 @@
-//! What keeps a source from running ahead of the queue.
+//! What keeps sources from running ahead of the queue.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// The memory of readings that a source may have handed over and that are not committed yet, in bytes. A commit every 50 ms
+/// The memory of readings that all sources together may have handed over and that are not committed yet, in bytes. A commit every 50 ms
 /// then takes up to about 400,000 readings a second, and an agent stays within its 16 MB.
 const ROOM_BYTES: usize = 2 * 1024 * 1024;
 
@@ -11,7 +11,7 @@ const ROOM_BYTES: usize = 2 * 1024 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stopped;
 
-/// Lets a source's thread through while there is room, and wakes it up to stop.
+/// Lets sources' threads through while there is room, and wakes it up to stop.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     state: Mutex<State>,
@@ -21,8 +21,8 @@ pub(crate) struct Gate {
 #[derive(Debug, Default)]
 struct State {
     inside_bytes: usize,
-    /// A source waits for room.
-    waits: bool,
+    /// Sources that wait for room.
+    waiting: usize,
     stopped: bool,
 }
 
@@ -31,10 +31,10 @@ impl Gate {
     pub(crate) fn enter(&self, bytes: usize) -> Result<(), Stopped> {
         let mut state = self.lock();
         while !state.stopped && state.inside_bytes > 0 && state.inside_bytes + bytes > ROOM_BYTES {
-            state.waits = true;
+            state.waiting += 1;
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
         }
-        state.waits = false;
         if state.stopped {
             return Err(Stopped);
         }
@@ -51,7 +51,7 @@ impl Gate {
     pub(crate) fn leave(&self, bytes: usize) {
         let mut state = self.lock();
         state.inside_bytes = state.inside_bytes.saturating_sub(bytes);
-        let waits = state.waits;
+        let waits = state.waiting > 0;
         drop(state);
         // One that sleeps until its next reading is let sleep.
         if waits {

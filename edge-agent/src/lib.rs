@@ -23,6 +23,8 @@ pub mod program;
 mod pump;
 pub mod queue;
 pub mod settings;
+pub mod shape;
 mod shell;
 pub mod source;
 pub mod status;
+pub mod tuning;

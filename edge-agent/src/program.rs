@@ -8,12 +8,10 @@ use crate::latency::Latencies;
 use crate::limit::{self, LimitWatch, Told};
 use crate::orders::Orders;
 use crate::peers::Peers;
-use crate::pump::Pump;
-use crate::settings::{AgentConfig, SourceConfig};
+use crate::pump::{NamedSource, Pump};
+use crate::settings::AgentConfig;
 use crate::shell::{AgentShell, Ending, Tickets};
-use crate::source::{
-    CsvSource, GarageSource, HouseholdsSource, SimulateSource, Source, SourceError, StdinSource, garage, households,
-};
+use crate::source::open_sources;
 use crate::status::{self, Question, queue_path, socket_path};
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -21,9 +19,9 @@ use fogline_door::http::{Door, DoorError};
 use fogline_protocol::failover::FailoverConfig;
 use fogline_protocol::ids::AgentId;
 use fogline_protocol::node::{ClockConfig, EdgeConfig, EdgeNode};
-use fogline_protocol::queue::{QueueCommand, QueueState, SourcePosition};
+use fogline_protocol::queue::{QueueCommand, QueueState};
 use fogline_protocol::topic::down_filter;
-use fogline_runtime::clock::{Clock, boot_id, entropy, wall};
+use fogline_runtime::clock::{Clock, boot_id, entropy};
 use fogline_runtime::driver::drive;
 use fogline_runtime::link::{Link, LinkConfig, LinkEvents, LinkHandle, Publish};
 use fogline_runtime::outbox::{Outbox, OutboxConfig};
@@ -85,8 +83,8 @@ pub async fn run_with(
     outbox.synchronous = config.synchronous;
     outbox.owner = Some(config.id.to_string());
     let Outbox { state, handle, answers } = Outbox::open(outbox)?;
-    let source = open_source(&config.source, &state.positions)?;
-    let pump = source.map(Pump::start).transpose().context("no thread for the source")?;
+    let sources: Vec<NamedSource> = open_sources(&config, &state.positions)?;
+    let pump = Pump::start(sources).context("no thread for the source")?;
 
     let mut node = EdgeNode::new(edge_config(&config, &clock), &state, clock.now());
     let (link, events) = connect(&config, peers.as_ref(), state.opening, clock)?;
@@ -175,26 +173,6 @@ fn make_dir(path: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.with_context(|| format!("cannot make the data directory {}", path.display()))
-}
-
-fn open_source(config: &SourceConfig, positions: &[SourcePosition]) -> Result<Option<Box<dyn Source>>, SourceError> {
-    let saved = |key: &str| {
-        let saved = positions.iter().find(|position| position.source == key);
-        saved.map(|position| position.position.as_str())
-    };
-    Ok(match config {
-        SourceConfig::None => None,
-        SourceConfig::Simulate(config) => Some(Box::new(SimulateSource::new(config.clone()))),
-        SourceConfig::Stdin(config) => Some(Box::new(StdinSource::new(std::io::stdin(), config.clone())?)),
-        SourceConfig::Csv(config) => {
-            let saved = saved(&config.source_key());
-            Some(Box::new(CsvSource::open(config.clone(), saved)?))
-        }
-        SourceConfig::Households(config) => {
-            Some(Box::new(HouseholdsSource::open(config, saved(households::KEY), wall())?))
-        }
-        SourceConfig::Garage(config) => Some(Box::new(GarageSource::new(config.clone(), saved(garage::KEY))?)),
-    })
 }
 
 async fn open_door(config: &AgentConfig, asking: mpsc::Sender<Question>) -> Result<Option<Door>, DoorError> {

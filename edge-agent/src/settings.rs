@@ -3,15 +3,19 @@
 //! One struct is the flags, the environment and the file at once, so that a setting is described in one place.
 
 mod check;
+pub(crate) mod keys;
 mod limit;
 mod paths;
 mod scenario;
 mod source;
+mod sources;
 
 pub use check::{AgentConfig, Until};
 pub use limit::LimitSettings;
 pub use scenario::ScenarioSettings;
+pub(crate) use source::NAME_RULE;
 pub use source::SourceConfig;
+pub use sources::SourceEntry;
 
 use crate::durations::Span;
 use crate::source::csv::{Pace, Times};
@@ -161,6 +165,10 @@ pub struct Settings {
     /// Where readings come from
     #[arg(long, value_enum, env = "FOGLINE_AGENT_SOURCE", help_heading = "Source")]
     pub source: Option<SourceKind>,
+    /// Several sources, each a table of its own; beside the one above, if there is one.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<toml::Table>,
     /// When to stop [default: stopped]
     #[arg(long, value_enum, env = "FOGLINE_AGENT_UNTIL", help_heading = "Source")]
     pub until: Option<Until>,
@@ -343,6 +351,7 @@ impl Settings {
             ask: list(self.ask, other.ask),
             ask_every: self.ask_every.or(other.ask_every),
             source: self.source.or(other.source),
+            sources: list(self.sources, other.sources),
             until: self.until.or(other.until),
             kind: self.kind.or(other.kind),
             sensor: self.sensor.or(other.sensor),

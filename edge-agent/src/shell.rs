@@ -7,8 +7,8 @@ use crate::orders::Orders;
 use crate::peers::{PeerRequest, Peers, next_request};
 use crate::pump::{Delivery, Pump};
 use crate::settings::Until;
-use crate::source::SourceError;
-use crate::status::{LatencyReport, Question, SourceReport, SourceState, StatusReport};
+use crate::source::{Receipt, SourceError};
+use crate::status::{EachSourceReport, LatencyReport, Question, SourceReport, SourceState, StatusReport};
 use bytes::Bytes;
 use fogline_protocol::node::{EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot};
 use fogline_protocol::queue::QueueAnswer;
@@ -65,6 +65,7 @@ pub(crate) struct Tickets {
 struct Ticket {
     weight: usize,
     readings: usize,
+    receipts: Vec<Receipt>,
 }
 
 /// The shell.
@@ -98,15 +99,16 @@ pub(crate) struct AgentShell {
 }
 
 impl Tickets {
-    fn issue(&mut self, weight: usize, readings: usize) -> u64 {
+    fn issue(&mut self, weight: usize, readings: usize, receipts: Vec<Receipt>) -> u64 {
         self.next += 1;
-        self.open.insert(self.next, Ticket { weight, readings });
+        self.open.insert(self.next, Ticket { weight, readings, receipts });
         self.next
     }
 
-    /// What the offer of this ticket weighed.
+    /// What the offer of this ticket weighed. Whoever waits for it is told.
     fn accept(&mut self, ticket: u64) -> Option<usize> {
-        let Ticket { weight, readings } = self.open.remove(&ticket)?;
+        let Ticket { weight, readings, receipts } = self.open.remove(&ticket)?;
+        receipts.iter().for_each(Receipt::give);
         self.accepted_readings += readings as u64;
         Some(weight)
     }
@@ -227,7 +229,7 @@ impl AgentShell {
     fn delivered(&mut self, delivery: Option<Delivery>) -> Option<EdgeInput> {
         match delivery {
             Some(Delivery::Offer { offer, weight }) => {
-                let ticket = self.tickets.issue(weight, offer.readings.len());
+                let ticket = self.tickets.issue(weight, offer.readings.len(), offer.receipts);
                 return Some(EdgeInput::Readings { ticket, readings: offer.readings, position: offer.position });
             }
             Some(Delivery::End(Ok(()))) => tracing::info!("the source has ended"),
@@ -264,10 +266,33 @@ impl AgentShell {
         AgentSnapshot {
             edge: node.snapshot(),
             acknowledged_before: self.acknowledged_before,
-            source: SourceReport { state, offered, accepted: self.tickets.accepted_readings, skipped },
+            source: SourceReport {
+                state,
+                offered,
+                accepted: self.tickets.accepted_readings,
+                skipped,
+                each: self.each_source(),
+            },
             limit: self.limit.get(),
             at: self.clock.now().mono,
         }
+    }
+
+    /// One source is told of as a whole.
+    fn each_source(&self) -> Vec<EachSourceReport> {
+        let state = |ended| if ended { SourceState::Ended } else { SourceState::Running };
+        let each: Vec<EachSourceReport> = self
+            .pump
+            .iter()
+            .flat_map(Pump::each)
+            .map(|source| EachSourceReport {
+                state: state(source.ended),
+                name: source.name,
+                offered: source.offered,
+                skipped: source.skipped,
+            })
+            .collect();
+        if each.len() > 1 { each } else { Vec::new() }
     }
 
     fn answer(&self, tuples: usize, asker: oneshot::Sender<StatusReport>, node: &EdgeNode) {

@@ -1,21 +1,35 @@
 //! Where readings come from. A source is a machine that is asked for its next step; `pump` runs it on a
 //! thread of its own, because files and pipes block.
 
+mod async_lines;
 mod averaging;
 mod collector;
 pub mod csv;
+pub mod exec;
+mod feed;
 pub mod garage;
 pub mod households;
 mod lines;
+pub mod mapping;
+pub mod modbus;
+pub mod mqtt;
+mod open;
+pub mod push;
+mod receipt;
+pub mod serial;
 pub mod simulate;
 mod skipped;
 pub mod stdin;
+pub mod system;
 
 pub use averaging::AVERAGED_KIND;
 pub use csv::CsvSource;
 pub use garage::GarageSource;
 pub use households::HouseholdsSource;
+pub(crate) use open::open_sources;
+pub use receipt::Receipt;
 pub use simulate::SimulateSource;
+pub(crate) use skipped::Skipped;
 pub use stdin::StdinSource;
 
 use fogline_protocol::queue::SourcePosition;
@@ -30,6 +44,8 @@ pub struct Offer {
     pub readings: Readings,
     /// Where the source goes on after these readings; committed together with them.
     pub position: Option<SourcePosition>,
+    /// Who is to be told when these readings are committed.
+    pub receipts: Vec<Receipt>,
 }
 
 /// What a source does next.
@@ -88,7 +104,21 @@ pub enum SourceError {
         /// What is wrong with it.
         error: serde_json::Error,
     },
+    /// The system does not give what a source waits with.
+    #[error("no runtime for the source: {0}")]
+    Runtime(std::io::Error),
+    /// What a source needs from outside cannot be had, and waiting does not help.
+    #[error("the source {name}: {problem}")]
+    Peer {
+        /// Which source.
+        name: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// Standard input broke.
     #[error("cannot read standard input: {0}")]
     Stdin(std::io::Error),
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,8 @@ mod tuples;
 
 pub use households::{HouseholdReport, HouseholdsReport};
 pub use report::{
-    BrokerReport, ClockReport, LatencyReport, LiveReport, QueueReport, SourceReport, SourceState, StatusReport,
+    BrokerReport, ClockReport, EachSourceReport, LatencyReport, LiveReport, QueueReport, SourceReport, SourceState,
+    StatusReport,
 };
 pub(crate) use socket::{Order, OrderReport, Question, give_order, serve};
 pub(crate) use tuples::TUPLES_SHOWN;

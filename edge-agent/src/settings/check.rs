@@ -2,9 +2,11 @@
 
 use super::limit::LimitSettings;
 use super::source::SourceConfig;
+use super::sources::SourceEntry;
 use super::{Durability, HttpSettings, Settings, SourceKind, WhenFull};
 use crate::durations::Span;
 use crate::limit::{DEFAULT_LIMIT_KMH, LimitSinks};
+use crate::tuning::Tunings;
 use clap::ValueEnum;
 use fogline_door::http::HttpConfig;
 use fogline_protocol::clock::HOLD;
@@ -87,8 +89,12 @@ pub struct AgentConfig {
     pub order: Order,
     /// What it asks its ingester from time to time. Default: nothing.
     pub questions: Vec<Question>,
-    /// Where readings come from.
+    /// Where readings come from. Default: nowhere.
     pub source: SourceConfig,
+    /// Further sources, beside it: those of the tables `[[sources]]`. Default: none.
+    pub sources: Vec<SourceEntry>,
+    /// Changes how sources are sampled while the agent runs. Default: nothing is changed.
+    pub tunings: Tunings,
     /// When it stops of its own accord.
     pub until: Until,
     /// The speed limit in km/h that holds while no decision is in force, above 0 and at most 400. Default 130.
@@ -123,6 +129,8 @@ impl AgentConfig {
             order: if parks { Order::Accepted } else { Order::FreshFirst },
             questions: parks.then(|| Question { what: OCCUPANCY.to_owned(), every: ASK_EVERY }).into_iter().collect(),
             source,
+            sources: Vec::new(),
+            tunings: Tunings::new(),
             until: Until::Stopped,
             default_limit_kmh: DEFAULT_LIMIT_KMH,
             limit_sinks: LimitSinks::default(),
@@ -174,7 +182,7 @@ impl Settings {
         }
         let order = if self.in_order == Some(true) { Order::Accepted } else { Order::FreshFirst };
         let questions = self.check_questions(problems);
-        let source = self.check_source(given, id.as_ref(), problems);
+        let (source, sources) = self.check_sources(given, id.as_ref(), problems);
         let until = self.until.unwrap_or_default();
         let (default_limit_kmh, limit_sinks) = self.limit.check(id.as_ref(), problems);
         let http = check_http(self.http, problems);
@@ -197,6 +205,8 @@ impl Settings {
             order,
             questions,
             source: source?,
+            sources,
+            tunings: Tunings::new(),
             until,
             default_limit_kmh,
             limit_sinks,

@@ -1,11 +1,18 @@
 //! The settings of the sources.
 
 use super::{ScenarioSettings, Settings, SourceKind, TimeFormat};
+use crate::shape::Shaping;
 use crate::source::csv::{CsvConfig, LayoutConfig, Pace, TimeUnit, Times};
+use crate::source::exec::ExecConfig;
 use crate::source::garage::GarageConfig;
 use crate::source::households::HouseholdsConfig;
+use crate::source::modbus::ModbusConfig;
+use crate::source::mqtt::MqttConfig;
+use crate::source::push::PushConfig;
+use crate::source::serial::SerialConfig;
 use crate::source::simulate::{Rate, SimulateConfig};
 use crate::source::stdin::StdinConfig;
+use crate::source::system::SystemConfig;
 use fogline_protocol::ids::{AgentId, is_name};
 use fogline_protocol::reading::{FIELDS_MAX, Readings, Value};
 use fogline_protocol::time::Wall;
@@ -36,6 +43,50 @@ pub enum SourceConfig {
     Households(HouseholdsConfig),
     /// Parking garages.
     Garage(GarageConfig),
+    /// What a command says.
+    Exec(ExecConfig),
+    /// Devices at a local MQTT broker.
+    Mqtt(Box<MqttConfig>),
+    /// Whoever pushes over HTTP.
+    Http(Box<PushConfig>),
+    /// Registers of a device.
+    Modbus(ModbusConfig),
+    /// A serial port.
+    Serial(SerialConfig),
+    /// The machine that the agent runs on.
+    System(SystemConfig),
+}
+
+impl SourceConfig {
+    /// As its table's `type` says.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Simulate(_) => "simulate",
+            Self::Stdin(_) => "stdin",
+            Self::Csv(_) => "csv",
+            Self::Households(_) => "households",
+            Self::Garage(_) => "garage",
+            Self::Exec(_) => "exec",
+            Self::Mqtt(_) => "mqtt",
+            Self::Http(_) => "http",
+            Self::Modbus(_) => "modbus",
+            Self::Serial(_) => "serial",
+            Self::System(_) => "system",
+        }
+    }
+
+    /// What it lets the stage that shapes readings do.
+    #[must_use]
+    pub fn shaping(&self) -> Shaping {
+        match self {
+            Self::None | Self::Csv(_) | Self::Households(_) | Self::Garage(_) => Shaping::Own,
+            Self::Simulate(_) | Self::Stdin(_) | Self::Mqtt(_) | Self::Http(_) | Self::Serial(_) => Shaping::Pushed,
+            Self::Exec(config) if config.every.is_none() => Shaping::Pushed,
+            Self::Exec(_) | Self::Modbus(_) | Self::System(_) => Shaping::Polled,
+        }
+    }
 }
 
 impl Settings {
@@ -78,7 +129,7 @@ impl Settings {
     ) -> Option<SourceConfig> {
         let before = problems.len();
         let Some(kind) = self.source else {
-            problems.push("source: missing, give --source simulate, stdin, csv, households, garage or none".to_owned());
+            problems.push("source: missing, give --source simulate, stdin, csv, households, garage or none, or tables [[sources]] in the file".to_owned());
             return None;
         };
         given.check_strangers(kind, problems);
@@ -94,7 +145,7 @@ impl Settings {
     }
 
     /// Settings of another source are mistakes.
-    fn check_strangers(&self, kind: SourceKind, problems: &mut Vec<String>) {
+    pub(super) fn check_strangers(&self, kind: SourceKind, problems: &mut Vec<String>) {
         use SourceKind::{Csv, Garage, Households, Simulate, Stdin};
         let columns = self.time_column.is_some();
         let uses: [(&str, bool, &[SourceKind]); 18] = [
@@ -227,7 +278,7 @@ impl Settings {
 }
 
 /// What a name looks like, for messages.
-const NAME_RULE: &str = "use 1 to 63 of a-z, 0-9, '_' and '-', beginning with a letter or a digit";
+pub(crate) const NAME_RULE: &str = "use 1 to 63 of a-z, 0-9, '_' and '-', beginning with a letter or a digit";
 
 /// Whether names of so many sensors can begin so.
 pub(super) fn is_sensor_prefix(sensor: &str, count: u32, problems: &mut Vec<String>) {

@@ -191,7 +191,11 @@ impl CsvSource {
         }
         // A struct of numbers and a text always becomes JSON.
         let position = serde_json::to_string(&self.head.position(place)).unwrap_or_default();
-        Step::Offer(Offer { readings, position: Some(SourcePosition { source: self.key.clone(), position }) })
+        Step::Offer(Offer {
+            readings,
+            position: Some(SourcePosition { source: self.key.clone(), position }),
+            ..Offer::default()
+        })
     }
 }
 

@@ -181,7 +181,7 @@ impl Source for GarageSource {
         if readings.is_empty() {
             return Ok(wait.map_or(Step::End, Step::Wait));
         }
-        Ok(Step::Offer(Offer { readings, position: Some(self.position()) }))
+        Ok(Step::Offer(Offer { readings, position: Some(self.position()), ..Offer::default() }))
     }
 
     fn skipped(&self) -> u64 {

@@ -196,7 +196,7 @@ impl HouseholdsSource {
             .identity
             .as_ref()
             .map(|identity| SourcePosition { source: KEY.to_owned(), position: self.at.to_json(identity) });
-        Step::Offer(Offer { readings, position })
+        Step::Offer(Offer { readings, position, ..Offer::default() })
     }
 }
 

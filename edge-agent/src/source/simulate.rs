@@ -205,7 +205,7 @@ impl SimulateSource {
     }
 
     fn take(&mut self) -> Offer {
-        Offer { readings: self.collector.take(), position: None }
+        Offer { readings: self.collector.take(), ..Offer::default() }
     }
 }
 

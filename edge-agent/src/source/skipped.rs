@@ -22,6 +22,16 @@ impl Skipped {
         self.count
     }
 
+    /// Counts a message of the source of this name.
+    pub(crate) fn note_of(&mut self, source: &str, text: &[u8], why: &dyn Display) {
+        self.count += 1;
+        if self.count >= self.next_shown {
+            self.next_shown = self.next_shown.saturating_mul(10);
+            let text: String = String::from_utf8_lossy(text).chars().take(SHOWN_CHARS).collect();
+            tracing::warn!(source, skipped = self.count, %why, text = %text.escape_debug(), "what is not a reading was skipped");
+        }
+    }
+
     /// Counts line `number`, which says `text`. True when it was shown.
     pub(crate) fn note(&mut self, number: u64, text: &[u8], why: &dyn Display) -> bool {
         self.count += 1;

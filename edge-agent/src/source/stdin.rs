@@ -98,7 +98,7 @@ impl StdinSource {
     }
 
     fn take(&mut self) -> Offer {
-        Offer { readings: self.collector.take(), position: None }
+        Offer { readings: self.collector.take(), ..Offer::default() }
     }
 }
 

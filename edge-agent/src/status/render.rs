@@ -74,16 +74,29 @@ fn write_live(f: &mut fmt::Formatter<'_>, live: &LiveReport) -> fmt::Result {
     if live.moves > 0 {
         writeln!(f, "moves         {} to another broker, because of silence or preference", live.moves)?;
     }
-    let state = match live.source.state {
-        SourceState::None => "none",
-        SourceState::Running => "running",
-        SourceState::Ended => "ended",
-    };
+    let state = source_state(live.source.state);
     writeln!(
         f,
         "source        {state}, {} readings queued, {} lines skipped",
         live.source.accepted, live.source.skipped
-    )
+    )?;
+    let width = live.source.each.iter().map(|source| source.name.len()).max().unwrap_or(0);
+    live.source.each.iter().try_for_each(|source| {
+        let state = source_state(source.state);
+        writeln!(
+            f,
+            "              {:width$}  {state}, {} readings, {} skipped",
+            source.name, source.offered, source.skipped
+        )
+    })
+}
+
+const fn source_state(state: SourceState) -> &'static str {
+    match state {
+        SourceState::None => "none",
+        SourceState::Running => "running",
+        SourceState::Ended => "ended",
+    }
 }
 
 /// The other end of the heartbeat.

@@ -156,8 +156,8 @@ pub struct BrokerReport {
     pub of: usize,
 }
 
-/// What a source did since the start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What the sources did since the start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceReport {
     /// Whether it still gives readings.
     pub state: SourceState,
@@ -166,6 +166,22 @@ pub struct SourceReport {
     /// Readings in the queue or beyond: the offers that are committed.
     pub accepted: u64,
     /// Lines that were no readings.
+    pub skipped: u64,
+    /// Each of several; empty when there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub each: Vec<EachSourceReport>,
+}
+
+/// What one of several sources did since the start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EachSourceReport {
+    /// Its name.
+    pub name: String,
+    /// Whether it still gives readings.
+    pub state: SourceState,
+    /// Readings handed over.
+    pub offered: u64,
+    /// Lines, samples or messages that were no readings.
     pub skipped: u64,
 }
 
@@ -196,7 +212,7 @@ impl SourceReport {
     /// Nothing has come yet; with `none` nothing ever does.
     pub(crate) const fn at_start(none: bool) -> Self {
         let state = if none { SourceState::None } else { SourceState::Running };
-        Self { state, offered: 0, accepted: 0, skipped: 0 }
+        Self { state, offered: 0, accepted: 0, skipped: 0, each: Vec::new() }
     }
 }
 

@@ -93,7 +93,8 @@ impl BrokerAddress {
     }
 
     /// The host without the brackets of an IPv6 address, as certificates know it.
-    pub(super) fn bare_host(&self) -> &str {
+    #[must_use]
+    pub fn bare_host(&self) -> &str {
         let inner = self.host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         inner.unwrap_or(&self.host)
     }

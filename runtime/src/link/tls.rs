@@ -65,7 +65,10 @@ pub enum TlsFileError {
 
 impl LinkSecurity {
     /// The configuration of one TLS connection, from the files as they are now. Blocks on the disk.
-    pub(super) fn client_config(&self) -> Result<Arc<ClientConfig>, TlsFileError> {
+    ///
+    /// # Errors
+    /// The first file that cannot be used.
+    pub fn client_config(&self) -> Result<Arc<ClientConfig>, TlsFileError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let builder = builder.map_err(library)?.with_root_certificates(self.roots()?);

@@ -36,6 +36,11 @@ impl SecuritySettings {
         self.checked(name, brokers, variable, problems)
     }
 
+    /// The same where no environment variable may hold the password: for one of several connections of a program.
+    pub fn check_files(self, name: &str, brokers: &[BrokerAddress], problems: &mut Vec<String>) -> LinkSecurity {
+        self.checked(name, brokers, None, problems)
+    }
+
     fn checked(
         self,
         name: &str,
