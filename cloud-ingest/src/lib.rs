@@ -12,3 +12,4 @@ pub mod program;
 pub mod settings;
 mod shell;
 pub mod store;
+mod telemetry;

@@ -8,6 +8,7 @@ use crate::shell::{Ending, IngestShell};
 use crate::store::{
     InfluxConfig, InfluxStore, NullStore, Sharing, SlowStore, SqliteStore, StateDb, Store, StoreThread,
 };
+use crate::telemetry::Telemetry;
 use anyhow::Context;
 use fogline_protocol::node::{CloudConfig, Keeping, SiteConfig, SiteNode, SiteSnapshot};
 use fogline_protocol::topic::{Realm, peer_filter, up_filter};
@@ -72,7 +73,10 @@ pub async fn run(
     let meter = Arc::new(Mutex::new(Meter::new(Instant::now())));
     let (ingester, whereabouts) = (config.name.to_string(), Whereabouts::default());
     let vitals = Vitals { ingester, brokers: brokers.clone(), snapshots: watched.clone(), meter };
-    let (feed, live, live_task) = LiveTask::start(vitals, database.clone());
+    let telemetry = influxdb(&config).map(|influx| Telemetry::start(vitals.clone(), &influx, database.clone()));
+    let telemetry = telemetry.transpose()?;
+    let (mut feed, live, live_task) = LiveTask::start(vitals, database.clone());
+    feed.tally = telemetry.as_ref().map(|telemetry| Arc::clone(&telemetry.tally));
     let served = Served {
         database: database.clone(),
         snapshots: watched.clone(),
@@ -85,6 +89,7 @@ pub async fn run(
         price_eur_per_kwh: config.price_eur_per_kwh,
         seekers: http::Seekers::default(),
         changes: store.changes(),
+        telemetry: telemetry.as_ref().map(|telemetry| Arc::clone(&telemetry.counts)),
     };
     let door = http::serve(config.http, served).await?;
     // Nobody may be waiting to hear it.
@@ -112,6 +117,7 @@ pub async fn run(
         node.leave(clock.now());
         drive(&mut node, &mut shell, &clock, left_or_late(has_left)).await;
     }
+    drop(telemetry);
     // Whoever watches would keep the door waiting.
     live_task.stop();
     door.stop().await;
@@ -182,6 +188,14 @@ fn database(config: &IngestConfig) -> PathBuf {
     })
 }
 
+/// The database that readings and points for boards go to, if it is InfluxDB.
+fn influxdb(config: &IngestConfig) -> Option<InfluxConfig> {
+    let influx = config.influxdb.as_ref().filter(|_| config.store == StoreKind::Influxdb)?;
+    let (url, org) = (influx.url.clone(), influx.org.clone());
+    let (bucket, token) = (influx.bucket.clone(), influx.token.clone());
+    Some(InfluxConfig { url, org, bucket, token, ..InfluxConfig::default() })
+}
+
 /// The store, and what tells it from any other.
 fn open_store(config: &IngestConfig, database: &std::path::Path) -> anyhow::Result<(Box<dyn Store>, String)> {
     let dir = &config.data_dir;
@@ -189,11 +203,8 @@ fn open_store(config: &IngestConfig, database: &std::path::Path) -> anyhow::Resu
     let sharing = if config.shared { Sharing::OneFile } else { Sharing::Alone };
     let state = StateDb::open(database, config.synchronous, sharing)?;
     let file = format!("sqlite:{}", state.identity());
-    let (store, identity): (Box<dyn Store>, String) = match (config.store, &config.influxdb) {
+    let (store, identity): (Box<dyn Store>, String) = match (config.store, influxdb(config)) {
         (StoreKind::Influxdb, Some(influx)) => {
-            let (url, org) = (influx.url.clone(), influx.org.clone());
-            let (bucket, token) = (influx.bucket.clone(), influx.token.clone());
-            let influx = InfluxConfig { url, org, bucket, token, ..InfluxConfig::default() };
             let named = config.store_name.as_ref().map(|name| format!("influxdb:{name}"));
             (Box::new(InfluxStore::new(state, &influx)?), named.unwrap_or_else(|| influx.identity()))
         }

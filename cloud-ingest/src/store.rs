@@ -43,6 +43,7 @@ pub use dead::{DEAD_LETTERS_MAX, LetterId, LetterIdError};
 pub use decisions::DECISIONS_KEPT;
 pub use file::Synchronous;
 pub use influx::{InfluxConfig, InfluxStore};
+pub(crate) use influx::{NotTaken, SideWriter};
 pub use letter::Retried;
 pub use lock::Sharing;
 pub use null::NullStore;

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{analyst, audit, bench, city, demo, parking, tls};
+use crate::{analyst, audit, bench, city, dashboards, demo, parking, tls};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use fogline_agent::command::AgentCommand;
@@ -102,6 +102,9 @@ enum Command {
     /// Run nodes and sensors of a city that measures its air, and watch them
     #[command(after_help = city::EXAMPLES)]
     City(city::CityArgs),
+    /// Write the boards and alert rules of Grafana as files
+    #[command(after_help = dashboards::EXAMPLES)]
+    Dashboards(dashboards::DashboardsArgs),
     /// Make, remove and list the tokens that let people and programs in over HTTP
     #[command(after_help = fogline_door::http::EXAMPLES)]
     Token {
@@ -205,6 +208,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Agent(AgentCli { command }) => single()?.block_on(fogline_agent::command::execute(command)),
         Command::City(args) => single()?.block_on(city::execute(args)),
+        Command::Dashboards(args) => dashboards::execute(&args),
         Command::Token { command } => fogline_door::http::execute(command),
         Command::Tls(args) => tls::execute(args),
         Command::Completions { shell } => completions(shell)?,

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod bench;
 pub mod city;
 pub mod cli;
+pub mod dashboards;
 pub mod demo;
 pub mod figures;
 pub mod parking;

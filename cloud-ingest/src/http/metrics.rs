@@ -23,7 +23,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Served>> {
 ))]
 async fn page(State(served): State<Arc<Served>>) -> impl IntoResponse {
     let snapshot = served.snapshots.borrow().clone();
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], render(&snapshot, (served.link)(), &served.brokers))
+    let telemetry = served.telemetry.as_ref().map_or_else(String::new, |counts| counts.metrics());
+    let page = render(&snapshot, (served.link)(), &served.brokers) + &telemetry;
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], page)
 }
 
 /// Name, type, meaning and value of a metric without labels.

@@ -5,6 +5,7 @@ use super::error::ApiError;
 use crate::live::{Live, Whereabouts};
 use crate::store::query::{QueryError, StoreReader};
 use crate::store::{ChangeError, Store, StoreChanges};
+use crate::telemetry::TelemetryCounts;
 use fogline_protocol::node::SiteSnapshot;
 use fogline_protocol::store::StoreFault;
 use fogline_protocol::usecase::power::Places;
@@ -38,6 +39,8 @@ pub(crate) struct Served {
     pub(crate) seekers: Seekers,
     /// For what people change.
     pub(crate) changes: StoreChanges,
+    /// What became of the points for boards; none where there are none.
+    pub(crate) telemetry: Option<Arc<TelemetryCounts>>,
 }
 
 impl Served {

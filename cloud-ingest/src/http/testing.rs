@@ -97,6 +97,7 @@ impl Site {
             live,
             shares: false,
             changes,
+            telemetry: None,
         };
         Self { routes: routes(Arc::new(served)), feed, snapshots, store, live: Some(task), watch, answers, dir }
     }

@@ -2,6 +2,7 @@
 
 use super::events::Batch;
 use super::meter::Meter;
+use crate::telemetry::Tally;
 use fogline_protocol::store::{Commit, StoreAnswer, StoreCommand};
 use fogline_protocol::time::Wall;
 use std::collections::VecDeque;
@@ -22,6 +23,8 @@ pub(crate) struct Feed {
     pub(super) watchers: broadcast::Sender<Arc<Batch>>,
     pub(super) meter: Arc<Mutex<Meter>>,
     pub(super) asked: VecDeque<Arc<Commit>>,
+    /// For what boards show; none where nothing is written for them.
+    pub(crate) tally: Option<Arc<Mutex<Tally>>>,
 }
 
 impl Feed {
@@ -41,6 +44,9 @@ impl Feed {
         let Some(place) = self.asked.iter().position(|asked| asked.id == *id) else { return };
         let Some(commit) = self.asked.remove(place).filter(|_| result.is_ok()) else { return };
         self.meter.lock().unwrap_or_else(PoisonError::into_inner).stored(&commit, now, Instant::now());
+        if let Some(tally) = &self.tally {
+            tally.lock().unwrap_or_else(PoisonError::into_inner).take(&commit, now);
+        }
         if self.watchers.receiver_count() > 0 && self.commits.try_send(commit).is_err() {
             self.missed.fetch_add(1, Ordering::Relaxed);
         }
@@ -56,7 +62,7 @@ mod tests {
     fn feed() -> (Feed, mpsc::Receiver<Arc<Commit>>, broadcast::Receiver<Arc<Batch>>) {
         let ((commits, taken), (watchers, watcher)) = (mpsc::channel(2), broadcast::channel(1));
         let meter = Arc::new(Mutex::new(Meter::new(Instant::now())));
-        (Feed { commits, missed: Arc::default(), watchers, meter, asked: VecDeque::new() }, taken, watcher)
+        (Feed { commits, missed: Arc::default(), watchers, meter, asked: VecDeque::new(), tally: None }, taken, watcher)
     }
 
     fn ask(feed: &mut Feed, id: u64) {

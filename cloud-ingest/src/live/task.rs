@@ -75,7 +75,7 @@ impl LiveTask {
         let (stop, stopped) = watch::channel(false);
         let missed = Arc::new(AtomicU64::new(0));
         let (watchers, meter) = (said.clone(), Arc::clone(&vitals.meter));
-        let feed = Feed { commits, missed: Arc::clone(&missed), watchers, meter, asked: VecDeque::new() };
+        let feed = Feed { commits, missed: Arc::clone(&missed), watchers, meter, asked: VecDeque::new(), tally: None };
         let saying = Saying { said: said.clone(), count: 0, rounds: 0, leading: vitals.leading(), missed };
         let places = Arc::new(Semaphore::new(WATCHERS_MAX));
         let task = tokio::spawn(run(taken, saying, vitals.clone(), database));

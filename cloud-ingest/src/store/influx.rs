@@ -4,12 +4,15 @@
 //! When one fails, nothing of the state is changed and the whole commit is written again: the same points replace
 //! themselves. What the answers mean is in [`answer`], how bad lines are found in [`writer`].
 //!
-//! Besides readings, points for dashboards are written in the same requests; see [`lines`].
+//! Besides readings, points for dashboards are written in the same requests; see [`lines`]. What may be lost goes another way: [`side`].
 
 mod answer;
 mod chunk;
 mod lines;
+mod side;
 mod writer;
+
+pub(crate) use side::{NotTaken, SideWriter};
 
 use super::commit::Begun;
 use super::{LetterId, Retried, StateDb, Store, StoreError};

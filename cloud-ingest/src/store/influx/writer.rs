@@ -115,7 +115,7 @@ impl Writer {
     }
 }
 
-async fn post(client: Client, org: Arc<str>, bucket: Arc<str>, body: Bytes) -> Answer {
+pub(super) async fn post(client: Client, org: Arc<str>, bucket: Arc<str>, body: Bytes) -> Answer {
     let nanoseconds = TimestampPrecision::Nanoseconds;
     client.write_line_protocol_with_precision(&org, &bucket, body, nanoseconds).await.into()
 }

@@ -82,6 +82,7 @@ impl Desk {
             live,
             shares,
             changes: thread.changes(),
+            telemetry: None,
         };
         let router = routes(Arc::new(served));
         self.running = Some(Running { router, thread, _answers, snapshots, _feed, _live_task });

@@ -1,34 +1,36 @@
-//! What Grafana puts in place of the names in a query before it asks InfluxDB.
+//! What Grafana puts in place of the names in a query before it asks.
 
 /// What a user has chosen on the page.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Chosen {
     /// What stands for `$region` inside of a regular expression: `.*` for all, `(a|b)` for some.
     pub(crate) region: &'static str,
     /// The same for `$agent`.
     pub(crate) agent: &'static str,
-    /// The time range in milliseconds since 1970.
-    pub(crate) from_ms: i64,
-    /// Its end.
-    pub(crate) to_ms: i64,
+    /// How far back the page looks, in seconds.
+    pub(crate) range_s: u32,
     /// The width of a pixel, in seconds.
     pub(crate) interval_s: u32,
 }
 
 impl Chosen {
-    /// The query as InfluxDB gets it.
+    /// The query as the database gets it.
     ///
     /// # Panics
     /// For a name that nothing stands for.
     pub(crate) fn interpolate(&self, query: &str) -> String {
-        let Self { region, agent, from_ms, to_ms, interval_s } = self;
-        let filter = format!("time >= {from_ms}ms and time <= {to_ms}ms");
+        let Self { region, agent, range_s, interval_s } = self;
         names(query).fold(query.to_owned(), |query, name| {
             let value = match name {
                 "region" => (*region).to_owned(),
                 "agent" => (*agent).to_owned(),
-                "timeFilter" => filter.clone(),
+                // A point that is of no group is not meant.
+                "group" => ".+".to_owned(),
+                "ingester" | "job" | "instance" => ".*".to_owned(),
+                "timeFilter" => format!("time >= now() - {range_s}s and time <= now()"),
                 "__interval" => format!("{interval_s}s"),
                 "__interval_ms" => (interval_s * 1000).to_string(),
+                "__rate_interval" => format!("{}s", interval_s * 4),
                 unknown => panic!("${unknown} in {query}"),
             };
             replace_name(&query, name, &value)
@@ -59,9 +61,10 @@ fn replace_name(query: &str, name: &str, value: &str) -> String {
 
 #[test]
 fn names_are_replaced_and_patterns_left() {
-    let chosen = Chosen { region: "(a|b)", agent: ".*", from_ms: 1000, to_ms: 2000, interval_s: 10 };
+    let chosen = Chosen { region: "(a|b)", agent: ".*", range_s: 60, interval_s: 10 };
     let query = "r =~ /^$region$/ AND a =~ /^$agent$/ AND $timeFilter GROUP BY time($__interval) / $__interval_ms";
-    let expected = "r =~ /^(a|b)$/ AND a =~ /^.*$/ AND time >= 1000ms and time <= 2000ms GROUP BY time(10s) / 10000";
+    let filter = "time >= now() - 60s and time <= now()";
+    let expected = format!("r =~ /^(a|b)$/ AND a =~ /^.*$/ AND {filter} GROUP BY time(10s) / 10000");
     assert_eq!(chosen.interpolate(query), expected);
     assert_eq!(names("${datasource} $m").collect::<Vec<_>>(), ["datasource", "m"]);
 }
