@@ -23,6 +23,7 @@ Examples:
   fogline-agent run --name lane-1 --source simulate --local-broker 127.0.0.1:1884 --on-limit ./sign.sh --http 127.0.0.1:9180
   tail -F readings.jsonl | fogline-agent run --name roof --source stdin
   fogline-agent run --source csv --file w.csv --kind weather --time-column when --time-unit s --value-columns t=air_c
+  fogline-agent run --config agent.toml              many sources at once: docs/sources.md
   fogline-agent status --name lane-1
   fogline-agent queue ls --name lane-1
 

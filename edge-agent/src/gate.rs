@@ -104,6 +104,34 @@ mod tests {
     }
 
     #[test]
+    fn of_several_that_wait_none_is_forgotten() {
+        let gate = Arc::new(Gate::default());
+        gate.enter(ROOM_BYTES).unwrap();
+        let (sender, entered) = channel();
+        for _ in 0..2 {
+            let (gate, sender) = (Arc::clone(&gate), sender.clone());
+            std::thread::spawn(move || {
+                // Each fills all of it, so that the second must be woken up when the first has left.
+                let passed = gate.enter(ROOM_BYTES);
+                sender.send(passed).unwrap();
+            });
+        }
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while gate.lock().waiting < 2 {
+            assert!(Instant::now() < deadline, "they do not wait");
+            std::thread::yield_now();
+        }
+        gate.leave(ROOM_BYTES);
+        assert_eq!(entered.recv_timeout(Duration::from_secs(30)), Ok(Ok(())));
+        while gate.lock().waiting < 1 {
+            assert!(Instant::now() < deadline, "the other does not wait");
+            std::thread::yield_now();
+        }
+        gate.leave(ROOM_BYTES);
+        assert_eq!(entered.recv_timeout(Duration::from_secs(30)), Ok(Ok(())));
+    }
+
+    #[test]
     fn a_stop_wakes_up_everyone() {
         let gate = Arc::new(Gate::default());
         gate.enter(ROOM_BYTES).unwrap();

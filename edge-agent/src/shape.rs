@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Each step works on a sensor (with its kind) by itself. What a step holds back is bounded: sensors by [`SENSORS_MAX`], windows by their
-//! own fields, deadbands by the newest reading. The stage has no thread: [`Shaped`] is a [`Source`] around a source.
+//! own fields, deadbands by the newest reading. The stage has no thread: it is a [`Source`] around a source.
 //!
 //! Sources with a position (recordings, households, garages) are not shaped: a window that a crash takes could not be asked for again.
 

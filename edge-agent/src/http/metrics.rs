@@ -1,6 +1,6 @@
 //! `GET /metrics`, in Prometheus' text format.
 
-use crate::status::{LatencyReport, LiveReport, QueueReport, SourceState, StatusReport};
+use crate::status::{EachSourceReport, LatencyReport, LiveReport, QueueReport, SourceState, StatusReport};
 use fogline_protocol::time::Wall;
 use fogline_protocol::wire::State;
 use fogline_runtime::clock::wall;
@@ -49,6 +49,7 @@ pub(super) fn render(report: &StatusReport) -> Option<String> {
         writeln!(out, "{name} {value}").ok();
     }
     states(&mut out, live);
+    each_source(&mut out, live);
     latency(&mut out, &live.latency);
     let build = "fogline_build_info";
     head(&mut out, build, GAUGE, "The program.");
@@ -166,6 +167,32 @@ fn states(out: &mut String, live: &LiveReport) {
         let (address, place) = (&broker.address, broker.place);
         writeln!(out, "{name}{{broker=\"{address}\",place=\"{place}\"}} 1").ok();
     }
+}
+
+/// Of several sources, each under its name, which has no quotes in it.
+fn each_source(out: &mut String, live: &LiveReport) {
+    let each = &live.source.each;
+    let mut family = |name: &str, kind: &str, help: &str, value: fn(&EachSourceReport) -> f64| {
+        if !each.is_empty() {
+            head(out, name, kind, help);
+        }
+        for source in each {
+            writeln!(out, "{name}{{source=\"{}\"}} {}", source.name, value(source)).ok();
+        }
+    };
+    let running: fn(&EachSourceReport) -> f64 = |source| flag(source.state == SourceState::Running);
+    family(
+        "fogline_agent_each_source_running",
+        GAUGE,
+        "1 while readings may come from this one of several sources.",
+        running,
+    );
+    family("fogline_agent_each_source_offered_total", COUNTER, "Readings of this source.", |source| {
+        number(source.offered)
+    });
+    family("fogline_agent_each_source_skipped_total", COUNTER, "What was no reading, of this source.", |source| {
+        number(source.skipped)
+    });
 }
 
 fn latency(out: &mut String, latency: &LatencyReport) {

@@ -37,7 +37,7 @@ fn push(address: SocketAddr) -> String {
 
 fn file(folder: &Path, push_to: SocketAddr) -> String {
     let text = format!(
-        "data_dir = '{}'\nbrokers = ['127.0.0.1:9']\nsource = 'simulate'\nrate = 0\ncount = 5\n\
+        "data_dir = '{}'\nhttp = '127.0.0.1:0'\nbrokers = ['127.0.0.1:9']\nsource = 'simulate'\nrate = 0\ncount = 5\n\
          [[sources]]\ntype = 'http'\nlisten = '{push_to}'\nsensor = 'tank'\n\
          [[sources]]\ntype = 'exec'\nname = 'slow'\ncommand = 'echo 1'\nevery = '1h'\n",
         folder.join("data").display()
@@ -57,7 +57,7 @@ async fn several_sources_go_on_by_themselves() {
     let (tunings, data_dir) = (config.tunings.clone(), config.data_dir.clone());
     let ((ready, running), (stop, stopped)) = (oneshot::channel(), oneshot::channel::<()>());
     let agent = tokio::spawn(run(config, async move { stopped.await.unwrap_or_default() }, ready));
-    let Running { mut snapshots, .. } = running.await.unwrap();
+    let Running { mut snapshots, url, .. } = running.await.unwrap();
 
     // The simulator has ended, and the command was asked once; the others go on.
     let begun = snapshots.wait_for(|agent| agent.source.accepted >= 6);
@@ -74,6 +74,12 @@ async fn several_sources_go_on_by_themselves() {
     assert_eq!(states, expected);
     assert_eq!(report.queue.readings, 7, "answered is queued");
     assert!(report.to_string().contains("slow      running, 1 readings, 0 skipped"), "{report}");
+
+    let metrics = url.unwrap().trim_start_matches("http://").parse().unwrap();
+    let page = fogline_door::http::Ask::new(metrics, "/metrics");
+    let page = tokio::task::spawn_blocking(move || fogline_door::http::ask(&page)).await.unwrap().unwrap().1;
+    assert!(page.contains("\nfogline_agent_each_source_offered_total{source=\"simulate\"} 5\n"), "{page}");
+    assert!(page.contains("\nfogline_agent_each_source_running{source=\"http\"} 1\n"), "{page}");
 
     // An hour becomes a tenth of a second while it waits.
     tunings.set(Some("slow"), Tuning { sampling: Some(Duration::from_millis(100)), window: None });

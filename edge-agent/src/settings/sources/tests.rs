@@ -89,6 +89,25 @@ fn the_examples_of_the_documentation_are_accepted() {
 }
 
 #[test]
+fn what_validate_prints_is_the_same_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("agent.toml");
+    std::fs::write(
+        &path,
+        "source = 'simulate'\n[[sources]]\ntype = 'mqtt'\npreset = 'shelly'\n[[sources.topics]]\ntopic = 'a/+'\n\
+         fields.t_c = { from = '$.t', scale = 0.5 }\n[[sources]]\ntype = 'system'\nwindow = '1m'\n",
+    )
+    .unwrap();
+    let given = || AgentArgs { config: Some(path.clone()), ..AgentArgs::default() };
+    let before = given().resolve().unwrap();
+    let printed = given().effective().unwrap();
+    std::fs::write(&path, &printed).unwrap();
+    let after = given().resolve().unwrap_or_else(|error| panic!("{printed}\n{error}"));
+    assert_eq!(format!("{:?}", after.sources), format!("{:?}", before.sources), "{printed}");
+    assert_eq!(after.source.type_name(), "simulate");
+}
+
+#[test]
 fn no_source_and_tables_contradict_each_other() {
     let problems = resolve("source = 'none'\n[[sources]]\ntype = 'system'\n").unwrap_err();
     assert!(problems[0].starts_with("source: none, and there are tables"), "{problems:?}");

@@ -133,6 +133,28 @@ fn a_user_with_a_password_from_a_file_is_let_in() {
 }
 
 #[test]
+fn a_broker_is_trusted_by_its_certificate_only() {
+    let (folder, stranger) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let [certificate, key] = broker::make_certificate(folder.path());
+    let [other, _] = broker::make_certificate(stranger.path());
+    let tls = format!("cafile {0}\ncertfile {0}\nkeyfile {1}\n", certificate.display(), key.display());
+    let Some(broker) = Broker::start_tls(&tls) else { return };
+    let start = |ca: &std::path::Path| {
+        let text =
+            format!("broker = 'mqtts://localhost:{}'\nbroker_ca = '{}'\n{PLANT}", broker.tls_port(), ca.display());
+        open("mqtt", config(&text)).unwrap()
+    };
+    let mut trusting = start(&certificate);
+    assert_eq!(values(&next(&mut trusting, || broker.publish("plant/a", "5", false))), [5.0]);
+    drop(trusting);
+    let mut careful = start(&other);
+    for _ in 0..3 {
+        broker.publish("plant/a", "6", false);
+        assert!(step(&mut careful).is_none(), "it speaks to a stranger");
+    }
+}
+
+#[test]
 fn discovered_sensors_are_read_with_their_units() {
     let Some(broker) = Broker::start("") else { return };
     let config = r#"{"name":"Temperature","stat_t":"~/state","~":"esp/attic","unit_of_meas":"°C","val_tpl":"{{ value_json.t | float }}","dev":{"name":"Attic"}}"#;

@@ -2,7 +2,7 @@
 
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -13,6 +13,7 @@ const PATHS: [&str; 3] = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/
 pub(super) struct Broker {
     child: Child,
     port: u16,
+    tls_port: u16,
     folder: TempDir,
     user: Option<(String, String)>,
 }
@@ -32,7 +33,19 @@ impl Broker {
         let text = format!("listener {port} 127.0.0.1\n{allow}user root\n{more}");
         std::fs::write(folder.path().join("mosquitto.conf"), text).unwrap();
         let child = launch(&folder, port);
-        Some(Self { child, port, folder, user: None })
+        Some(Self { child, port, tls_port: 0, folder, user: None })
+    }
+
+    /// With a second listener, over TLS, by these lines.
+    pub(super) fn start_tls(lines: &str) -> Option<Self> {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut broker = Self::start(&format!("listener {port} 127.0.0.1\n{lines}"))?;
+        broker.tls_port = port;
+        Some(broker)
+    }
+
+    pub(super) fn tls_port(&self) -> u16 {
+        self.tls_port
     }
 
     pub(super) fn with_user(mut self, name: &str, password: &str) -> Self {
@@ -89,6 +102,16 @@ fn launch(folder: &TempDir, port: u16) -> Child {
         std::thread::sleep(Duration::from_millis(20));
     }
     child
+}
+
+/// A certificate for localhost that is its own CA, and its key.
+pub(super) fn make_certificate(folder: &Path) -> [PathBuf; 2] {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let paths = ["cert.pem", "key.pem"].map(|name| folder.join(name));
+    std::fs::write(&paths[0], cert.pem()).unwrap();
+    std::fs::write(&paths[1], signing_key.serialize_pem()).unwrap();
+    paths
 }
 
 /// False where there is no tool that makes password files.
