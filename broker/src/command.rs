@@ -31,6 +31,7 @@ Examples:
     --tls-client-ca ca.pem --tls-client-certificates required
                                                 TLS for other machines, which must show certificates
   fogline-broker --http 127.0.0.1:8083          serve /healthz and /metrics
+  fogline-broker healthcheck                    exit with 0 when a broker with --http lives
   mosquitto_sub -q 1 -v -t 'fogline/v1/#'       watch the messages that pass
 
 SIGHUP makes it read users, rules and TLS files again; it does so by itself when they change.

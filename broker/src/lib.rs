@@ -19,6 +19,7 @@ mod config;
 mod error;
 mod export_command;
 mod gate;
+mod health_command;
 mod http;
 mod listeners;
 mod logging;
@@ -43,6 +44,7 @@ pub use command::{EXAMPLES, execute};
 pub use config::{BrokerConfig, INGEST_FILTER};
 pub use error::{BrokerError, ConfigErrors, Failure};
 pub use export_command::{ExportArgs, OtherBroker};
+pub use health_command::HealthcheckArgs;
 pub use listeners::Scheme;
 pub use logging::{LogArgs, LogError};
 #[cfg(feature = "fuzz")]

@@ -10,6 +10,7 @@ use std::{
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use crate::health_command::{self, HealthcheckArgs};
 use crate::{
     access::{
         Role,
@@ -53,6 +54,9 @@ pub enum BrokerCommand {
         #[command(subcommand)]
         command: UserCommand,
     },
+    /// Ask a running broker whether it lives
+    #[command(after_help = health_command::EXAMPLES)]
+    Healthcheck(HealthcheckArgs),
 }
 
 /// What can be done with users.
@@ -143,7 +147,10 @@ impl BrokerCommand {
     /// asked for goes to standard output, advice and errors to standard error.
     #[must_use]
     pub fn execute(self) -> ExitCode {
-        let Self::User { command } = self;
+        let command = match self {
+            Self::User { command } => command,
+            Self::Healthcheck(args) => return health_command::execute(args),
+        };
         let outcome = match command {
             UserCommand::Add(args) => add(&args),
             UserCommand::Remove { name, file } => remove(&name, &file.users),

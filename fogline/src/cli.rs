@@ -270,6 +270,8 @@ mod tests {
             "fogline broker --listen 127.0.0.1:0",
             "fogline ingest --store null -v",
             "fogline ingest healthcheck",
+            "fogline broker healthcheck --http 127.0.0.1:9083",
+            "fogline city nodes --broker mqtts://b --broker-ca ca.pem --logins tls/agents",
             "fogline agent run --name a --source simulate",
             "fogline agent status --name a --json",
             "fogline agent queue ls --name a --json",

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 const ADDRESSES_MAX: usize = 4;
 /// So much is shown of an answer that is none of the API's.
 const SHOWN_MAX_CHARS: usize = 200;
+/// What an ingester answers that does not lead (421, Misdirected Request).
+const STANDS_BY: u16 = 421;
 
 /// Where the API is, and how to ask it.
 pub(crate) struct Api {
@@ -87,17 +89,22 @@ impl Api {
     }
 
     fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<Answer, AnalystError> {
-        let mut last = None;
+        let (mut last, mut stands_by) = (None, None);
         for address in self.addresses()? {
             let name = self.ca.as_ref().map(|_| self.host.clone());
             let (token, ca, body) = (self.token.clone(), self.ca.clone(), body.clone());
             let question = Ask { method, body, token, ca, name, ..Ask::new(address, path) };
             match ask(&question) {
+                // A name that several ingesters share has the leader's address too.
+                Ok((STANDS_BY, body)) => stands_by = Some(body),
                 Ok((status, body)) => return understand(status, &body),
                 // A name may have addresses at which nobody listens.
                 Err(error @ AskError::NoAnswer { .. }) => last = Some(error),
                 Err(error) => return Err(error.into()),
             }
+        }
+        if let Some(body) = stands_by {
+            return understand(STANDS_BY, &body);
         }
         Err(last.map_or_else(|| self.unknown("it has no address".to_owned()), AnalystError::Ask))
     }

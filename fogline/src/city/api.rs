@@ -65,6 +65,9 @@ pub(super) enum Registration {
     Taken,
 }
 
+/// What an ingester answers that does not lead (421, Misdirected Request).
+const STANDS_BY: u16 = 421;
+
 /// The API. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Api(Arc<Target>);
@@ -156,7 +159,7 @@ impl Target {
     fn ask(&self, method: Method, path: &str, body: Option<String>) -> Result<(u16, String), ApiError> {
         let unknown = |reason: String| ApiError::Host { host: self.host.clone(), reason };
         let addresses = (self.host.as_str(), self.port).to_socket_addrs();
-        let mut last = unknown("it has no address".to_owned());
+        let mut last = Err(unknown("it has no address".to_owned()));
         for address in addresses.map_err(|error| unknown(error.to_string()))? {
             let question = Ask {
                 method,
@@ -167,12 +170,15 @@ impl Target {
                 ..Ask::new(address, path)
             };
             match ask(&question) {
+                // This ingester stands by: a name that several share has the leader's address too.
+                Ok(answer @ (STANDS_BY, _)) => last = Ok(answer),
                 Ok(answer) => return Ok(answer),
                 // A name may have addresses at which nobody listens.
-                Err(error) => last = error.into(),
+                Err(error) if last.is_err() => last = Err(error.into()),
+                Err(_) => {}
             }
         }
-        Err(last)
+        last
     }
 }
 

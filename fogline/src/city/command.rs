@@ -24,6 +24,8 @@ Examples:
   fogline city nodes --count 2 --at 10,10 --at 80,80   where they are to stand
   fogline city sensors --count 20 --rate 2             twenty sensors, two samples a second each
   fogline city watch                                   nodes, their coordinator and averages, each second
+  fogline city nodes --broker mqtts://broker.example --broker-ca tls/ca.pem --logins tls/agents
+                                                       each with the certificate of its name: node-1, node-2, ...
   fogline city watch --for 10 --json                   the same for ten seconds, a JSON line each
 
 A broker and an ingester must run: `fogline broker`, `fogline ingest`. Nodes are registered at the ingester's API.
@@ -75,6 +77,10 @@ struct Site {
     /// File that holds the broker's password [default: what FOGLINE_CITY_PASSWORD holds, or none]
     #[arg(long, value_name = "FILE", help_heading = "Security")]
     password_file: Option<PathBuf>,
+    /// Folder with a certificate for each client, NAME.pem and NAME.key.pem, as `fogline tls` makes them in agents/, and, where the broker
+    /// wants tokens too, NAME.token
+    #[arg(long, value_name = "DIR", help_heading = "Security")]
+    logins: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -202,11 +208,13 @@ impl ApiArgs {
 
 impl Site {
     fn security(&self, name: &str) -> Result<LinkSecurity, Failure> {
+        let login = |suffix: &str| self.logins.as_ref().map(|folder| folder.join(format!("{name}{suffix}")));
         let settings = SecuritySettings {
+            broker_cert: login(".pem"),
+            broker_key: login(".key.pem"),
             broker_ca: self.broker_ca.clone(),
             user: self.user.clone(),
-            password_file: self.password_file.clone(),
-            ..SecuritySettings::default()
+            password_file: self.password_file.clone().or_else(|| login(".token").filter(|file| file.exists())),
         };
         let mut problems = Vec::new();
         let security = settings.check(name, &self.brokers, PASSWORD_VARIABLE, &mut problems);
