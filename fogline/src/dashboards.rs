@@ -1,4 +1,4 @@
-//! Grafana's boards: described here, one file each in [`boards`], and written as the files that Grafana is provisioned with, with the alert [`rules`].
+//! Grafana's boards: described here, one file each in `boards`, and written as the files that Grafana is provisioned with, with the alert rules.
 //! Fields, units and ranges come from the registry of use cases, so that a board cannot name what is not measured.
 
 mod alert;

@@ -253,7 +253,7 @@ mod tests {
         tokio::spawn(async move {
             while let Ok((mut client, _)) = listener.accept().await {
                 let mut request = [0; 4096];
-                client.read(&mut request).await.unwrap();
+                assert!(client.read(&mut request).await.unwrap() > 0);
                 client.write_all(format!("HTTP/1.1 {status}\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
             }
         });
