@@ -9,6 +9,8 @@
 #   after                  is what a page before said: one of those is given
 #   POST /api/nodes        takes 8 ports at most, and no node called global or stats; POST /api/measurements wants from_us before to_us,
 #                          ts_us the same as to_us, and nothing from the future: valid to the schema, and refused
+#   PUT …/limit, …/config  want a limit that the ingester has, an end within a day, and a window that is not shorter than the sampling
+#                          interval: valid to the schema, and refused
 #   region, kind, field    of /api/v1/readings are what the demo has, and from_us is before to_us
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -88,6 +90,14 @@ include-path = "/api/v1/invoices"
 parameters = { "query.after" = "WyIxIiwiMSJd" }
 
 [[operations]]
+include-path = "/api/v1/directives"
+parameters = { "query.after" = "WyIxIl0" }
+
+[[operations]]
+include-path = "/api/v1/directives/{id}/agents"
+parameters = { "query.after" = "WyJhIl0" }
+
+[[operations]]
 include-path = "/api/v1/clarifications"
 parameters = { "query.after" = "WyIxIl0" }
 
@@ -99,6 +109,10 @@ run() {
   "$folder/venv/bin/schemathesis" run "$url/openapi.json" --checks all --request-timeout 10 --workers 2 --no-color \
     --continue-on-failure "$@"
 }
-run --exclude-path /api/v1/events --exclude-name "POST /api/nodes" --exclude-name "POST /api/measurements" --max-time "$seconds"
-# What these two demand of their parts together no schema can say.
-run --include-name "POST /api/nodes" --include-name "POST /api/measurements" --max-time 15 --exclude-checks positive_data_acceptance
+apart=("POST /api/nodes" "POST /api/measurements")
+for of in regions/{region} agents/{region}/{agent}; do
+  apart+=("PUT /api/v1/$of/limit" "PUT /api/v1/$of/config")
+done
+run --exclude-path /api/v1/events "${apart[@]/#/--exclude-name=}" --max-time "$seconds"
+# What these demand of their parts together no schema can say.
+run "${apart[@]/#/--include-name=}" --max-time 15 --exclude-checks positive_data_acceptance

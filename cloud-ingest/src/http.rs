@@ -7,6 +7,8 @@ mod agents;
 mod body;
 mod city;
 mod dead_letters;
+mod directing;
+mod directives;
 mod error;
 mod events;
 mod garages;
@@ -47,6 +49,8 @@ fn api() -> OpenApiRouter<Arc<Served>> {
         .merge(regions::routes())
         .merge(agents::routes())
         .merge(limits::routes())
+        .merge(directives::routes())
+        .merge(directing::routes())
         .merge(readings::routes())
         .merge(latest::routes())
         .merge(households::routes())

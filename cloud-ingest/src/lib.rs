@@ -5,6 +5,7 @@
 //! over HTTP, the settings, and the [`program`] that ties them together.
 
 pub mod command;
+mod directing;
 mod http;
 mod journal;
 mod live;

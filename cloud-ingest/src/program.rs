@@ -1,5 +1,6 @@
 //! The ingester: opens its store, runs the cloud node, serves health, metrics and API, and stops in order.
 
+use crate::directing::Directing;
 use crate::http::{self, Served};
 use crate::journal::Journal;
 use crate::live::{LiveTask, Meter, Vitals, Whereabouts};
@@ -77,6 +78,7 @@ pub async fn run(
     let telemetry = telemetry.transpose()?;
     let (mut feed, live, live_task) = LiveTask::start(vitals, database.clone());
     feed.tally = telemetry.as_ref().map(|telemetry| Arc::clone(&telemetry.tally));
+    let (directing, asked) = Directing::new();
     let served = Served {
         database: database.clone(),
         snapshots: watched.clone(),
@@ -90,6 +92,7 @@ pub async fn run(
         seekers: http::Seekers::default(),
         changes: store.changes(),
         telemetry: telemetry.as_ref().map(|telemetry| Arc::clone(&telemetry.counts)),
+        directing,
     };
     let door = http::serve(config.http, served).await?;
     // Nobody may be waiting to hear it.
@@ -103,6 +106,7 @@ pub async fn run(
         agents: up_filter(&realm),
         store,
         answers,
+        asked,
         snapshots,
         next_snapshot: Instant::now(),
         clock,

@@ -1,5 +1,6 @@
 //! What the site node is connected to: a link to each broker, and the store's thread.
 
+use crate::directing::Asked;
 use crate::journal::Journal;
 use crate::live::{Feed, Whereabouts};
 use crate::store::StoreThread;
@@ -52,6 +53,8 @@ pub(crate) struct IngestShell {
     pub(crate) agents: String,
     pub(crate) store: StoreThread,
     pub(crate) answers: mpsc::Receiver<StoreAnswer>,
+    /// What operators decide.
+    pub(crate) asked: Asked,
     pub(crate) snapshots: watch::Sender<SiteSnapshot>,
     pub(crate) next_snapshot: Instant,
     pub(crate) clock: Clock,
@@ -77,7 +80,11 @@ impl Shell<SiteNode> for IngestShell {
             SiteEffect::Listen(listens) => {
                 let filter = listens.then(|| self.agents.clone());
                 self.links.iter().for_each(|link| link.listen(filter.clone()));
+                if !listens {
+                    self.asked.forget();
+                }
             }
+            SiteEffect::Directed { ticket, result } => self.asked.answered(ticket, result),
             SiteEffect::Conflict { peer, store } => self.ending = Some(Ending::Conflict { peer, store }),
         }
     }
@@ -97,6 +104,7 @@ impl Shell<SiteNode> for IngestShell {
                     SiteInput::Store(answer)
                 })
             }
+            question = self.asked.next() => Some(question),
             (broker, event) = any(&mut self.events) => {
                 if event.is_none() {
                     self.ending = Some(Ending::Link);

@@ -1,16 +1,24 @@
 //! Times as people read them.
 
+use crate::source::csv::TimeUnit;
 use fogline_protocol::time::Wall;
 
 const US_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 
 /// A time to the second, as RFC 3339 writes it: `2019-12-24T00:00:01Z`.
-pub(crate) fn utc(time: Wall) -> String {
+#[must_use]
+pub fn utc(time: Wall) -> String {
     let seconds = time.us().div_euclid(US_PER_SECOND);
     let (year, month, day) = civil(seconds.div_euclid(SECONDS_PER_DAY));
     let second = seconds.rem_euclid(SECONDS_PER_DAY);
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+}
+
+/// The time that a text says as RFC 3339 writes it, with its offset: `2019-12-24T00:00:01+01:00`. A space may stand for the T.
+#[must_use]
+pub fn instant(text: &str) -> Option<Wall> {
+    TimeUnit::Rfc3339.parse(text)
 }
 
 /// Year, month and day of the Gregorian calendar, of a day counted from 1970-01-01. Howard Hinnant, "chrono-Compatible Low-Level Date
@@ -29,7 +37,6 @@ fn civil(day: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::csv::TimeUnit;
 
     #[test]
     fn known_times_are_written() {
@@ -47,7 +54,7 @@ mod tests {
     fn every_day_reads_back() {
         for day in 0..104_000 {
             let time = Wall::from_us(day * SECONDS_PER_DAY * US_PER_SECOND);
-            assert_eq!(TimeUnit::Rfc3339.parse(&utc(time)), Some(time), "{day}");
+            assert_eq!(instant(&utc(time)), Some(time), "{day}");
         }
     }
 }

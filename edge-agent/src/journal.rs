@@ -2,6 +2,7 @@
 
 use fogline_protocol::failover::MoveReason;
 use fogline_protocol::node::EdgeSnapshot;
+use fogline_protocol::sensing::Sensing;
 use fogline_protocol::wire::{Decision, State};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ pub(crate) struct Journal {
     dropped: Option<u64>,
     next_dropped: u64,
     decisions: BTreeMap<String, Value>,
+    sensing: Option<Sensing>,
+    rolled_back: u64,
 }
 
 impl Journal {
@@ -48,6 +51,19 @@ impl Journal {
         }
     }
 
+    /// It works with another configuration; the first time it is said what it starts with.
+    pub(crate) fn tuned(&mut self, sensing: Sensing) {
+        let before = self.sensing.replace(sensing);
+        if before.unwrap_or_default() != sensing {
+            let Sensing { sampling_ms, window_ms } = sensing;
+            tracing::info!(
+                sampling_ms,
+                window_ms,
+                "a configuration is in force; what is not named is as the agent was started"
+            );
+        }
+    }
+
     /// A decision came into force, was renewed, or expired.
     pub(crate) fn decision(&mut self, key: &str, decision: Option<&Decision>) {
         let Some(decision) = decision else {
@@ -67,6 +83,7 @@ impl Journal {
     pub(crate) fn look(&mut self, node: &EdgeSnapshot) {
         self.look_at_disk(node);
         self.look_at_clock(node);
+        self.look_at_configuration(node);
         self.look_at_drops(node.usage.dropped);
         if node.state != self.state {
             self.state = node.state;
@@ -88,6 +105,15 @@ impl Journal {
                 Some(fault) => tracing::error!(%fault, "the queue takes no readings until its disk works again"),
                 None => tracing::info!("the disk of the queue works again"),
             }
+        }
+    }
+
+    fn look_at_configuration(&mut self, node: &EdgeSnapshot) {
+        let configuration = &node.configuration;
+        if configuration.rolled_back > self.rolled_back {
+            self.rolled_back = configuration.rolled_back;
+            let reason = configuration.reason.as_deref().unwrap_or_default();
+            tracing::warn!(reason, "a configuration was rolled back: the one before is in force");
         }
     }
 

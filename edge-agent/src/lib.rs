@@ -9,9 +9,9 @@
 //! them (with the source's position, in the same transaction), and only then the source goes on. What is committed is sent
 //! until an ingester has acknowledged that it is stored.
 
-mod calendar;
+pub mod calendar;
 pub mod command;
-mod durations;
+pub mod durations;
 mod gate;
 mod http;
 mod journal;

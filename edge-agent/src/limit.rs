@@ -96,7 +96,8 @@ impl LimitWatch {
     pub(crate) fn decided(&self, decision: Option<(&Decision, Monotonic)>, now: Now) {
         let limit = decision.map(|(decision, expires)| {
             let limit = Limit::of(decision, now.wall + expires.since(now.mono));
-            if limit.is_none() {
+            // An operator who takes back what he had set says that nothing is decided.
+            if limit.is_none() && decision.body.get("limit_kmh").is_none_or(|limit| !limit.is_null()) {
                 tracing::warn!(body = %decision.body, "a decision without a limit_kmh from 0 to 400: the default limit holds");
             }
             limit

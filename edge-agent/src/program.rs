@@ -129,6 +129,7 @@ pub async fn run_with(
         journal: Journal::default(),
         clock,
         limit,
+        tunings: config.tunings.clone(),
         limit_decided: false,
         connection: 0,
         next_snapshot: Instant::now(),
@@ -164,6 +165,7 @@ fn edge_config(config: &AgentConfig, clock: &Clock) -> EdgeConfig {
         clock: ClockConfig { boot: boot_id(), uptime: clock.uptime_at_origin(), hold: config.clock_hold },
         order: config.order,
         questions: config.questions.clone(),
+        trial: config.config_trial,
         seed: entropy(),
     }
 }

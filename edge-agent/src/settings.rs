@@ -148,6 +148,9 @@ pub struct Settings {
     /// How long readings wait for a clock that was never set, from the start of the device on, up to 1d [default: 10m]
     #[arg(long, value_name = "DURATION", env = "FOGLINE_AGENT_CLOCK_HOLD", help_heading = "Queue")]
     pub clock_hold: Option<Span>,
+    /// How long a configuration that an operator sets is tried before it is rolled back, 1s to 1h [default: 2m]
+    #[arg(long, value_name = "DURATION", env = "FOGLINE_AGENT_CONFIG_TRIAL")]
+    pub config_trial: Option<Span>,
     /// What gives way when the queue is full [default: drop-oldest]
     #[arg(long, value_enum, env = "FOGLINE_AGENT_WHEN_FULL", help_heading = "Queue")]
     pub when_full: Option<WhenFull>,
@@ -346,6 +349,7 @@ impl Settings {
             queue_bytes: self.queue_bytes.or(other.queue_bytes),
             queue_max_age: self.queue_max_age.or(other.queue_max_age),
             clock_hold: self.clock_hold.or(other.clock_hold),
+            config_trial: self.config_trial.or(other.config_trial),
             when_full: self.when_full.or(other.when_full),
             in_order: self.in_order.or(other.in_order),
             ask: list(self.ask, other.ask),

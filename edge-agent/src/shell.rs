@@ -9,6 +9,7 @@ use crate::pump::{Delivery, Pump};
 use crate::settings::Until;
 use crate::source::{Receipt, SourceError};
 use crate::status::{EachSourceReport, LatencyReport, Question, SourceReport, SourceState, StatusReport};
+use crate::tuning::{Tuning, Tunings};
 use bytes::Bytes;
 use fogline_protocol::node::{EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot};
 use fogline_protocol::queue::QueueAnswer;
@@ -90,6 +91,8 @@ pub(crate) struct AgentShell {
     pub(crate) journal: Journal,
     pub(crate) clock: Clock,
     pub(crate) limit: LimitWatch,
+    /// What an operator changes of the sources.
+    pub(crate) tunings: Tunings,
     /// The register of the limit holds another decision, or none any more.
     pub(crate) limit_decided: bool,
     pub(crate) connection: u64,
@@ -142,6 +145,10 @@ impl Shell<EdgeNode> for AgentShell {
                 if let (Some(weight), Some(pump)) = (self.tickets.accept(ticket), &self.pump) {
                     pump.accepted(weight);
                 }
+            }
+            EdgeEffect::Tune(sensing) => {
+                self.tunings.set(None, Tuning::from(sensing));
+                self.journal.tuned(sensing);
             }
             EdgeEffect::InForce { key, decision } => {
                 self.limit_decided |= key == limit::KEY;

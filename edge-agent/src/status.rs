@@ -1,11 +1,13 @@
 //! What an agent tells of itself: over a socket while it runs, and through its queue when it does not.
 
+mod configuration;
 mod households;
 mod render;
 mod report;
 mod socket;
 mod tuples;
 
+pub use configuration::ConfigurationReport;
 pub use households::{HouseholdReport, HouseholdsReport};
 pub use report::{
     BrokerReport, ClockReport, EachSourceReport, LatencyReport, LiveReport, QueueReport, SourceReport, SourceState,
@@ -18,6 +20,7 @@ pub use tuples::{TupleReport, TuplesReport};
 use crate::limit::{self, Limit};
 use anyhow::Context;
 use fogline_protocol::queue::SavedDecision;
+use fogline_protocol::sensing;
 use fogline_protocol::time::Wall;
 use fogline_protocol::wire::Decision;
 use fogline_runtime::clock::wall;
@@ -67,7 +70,9 @@ pub fn ask_with(data_dir: &Path, tuples: usize) -> anyhow::Result<StatusReport> 
 fn report_of(inspection: Inspection, now: Wall) -> StatusReport {
     let Inspection { state, running, acknowledged, file_bytes } = inspection;
     let until = |saved: &SavedDecision| saved.received + Duration::from_millis(saved.decision.ttl_ms);
-    let saved: Vec<SavedDecision> = state.decisions.into_iter().filter(|saved| until(saved) > now).collect();
+    // A configuration is kept with what became of it: only the agent itself tells of that.
+    let shown = |saved: &SavedDecision| until(saved) > now && saved.decision.key != sensing::KEY;
+    let saved: Vec<SavedDecision> = state.decisions.into_iter().filter(shown).collect();
     let limit = saved.iter().find(|saved| saved.decision.key == limit::KEY);
     let limit = limit.and_then(|saved| Limit::of(&saved.decision, until(saved)));
     let in_force: Vec<Decision> = saved.into_iter().map(|saved| saved.decision).collect();

@@ -4,6 +4,7 @@
 //! ([`crate::shape`]) and the sources that ask at intervals look at it before each step, so that a change counts within half a second.
 //! It keeps nothing: what is to survive a start is set again.
 
+use fogline_protocol::sensing::Sensing;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -23,6 +24,15 @@ pub struct Tuning {
     pub sampling: Option<Duration>,
     /// The width of the windows that are averaged on the edge. Zero: no windows.
     pub window: Option<Duration>,
+}
+
+impl From<Sensing> for Tuning {
+    fn from(sensing: Sensing) -> Self {
+        Self {
+            sampling: sensing.sampling_ms.map(Duration::from_millis),
+            window: sensing.window_ms.map(Duration::from_millis),
+        }
+    }
 }
 
 impl Tuning {

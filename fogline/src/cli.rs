@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{analyst, audit, bench, city, dashboards, demo, parking, tls};
+use crate::{agent_config, analyst, audit, bench, city, dashboards, demo, limit, parking, tls};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use fogline_agent::command::AgentCommand;
@@ -38,6 +38,7 @@ Examples:
   fogline audit                         whether anything was lost or stored twice
   fogline analyst latest 10             what a city measures
   fogline lab                           two minutes of faults, and where every reading is afterwards
+  fogline limit set 80 --region a7 --for 30m      a limit over what is computed
   fogline tls init tls                  certificates for a site of your own
   fogline completions bash > ~/.local/share/bash-completion/completions/fogline
 
@@ -81,6 +82,9 @@ enum Command {
     /// Compare what was accepted with what is stored: what is lost, what is there twice
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::AuditArgs),
+    /// Set the speed limit of an agent or a region over what is computed, and take it back
+    #[command(after_help = limit::EXAMPLES)]
+    Limit(limit::LimitArgs),
     /// The ledger of parking garages: forget a person
     #[command(after_help = parking::EXAMPLES)]
     Parking(parking::ParkingArgs),
@@ -141,7 +145,18 @@ struct IngestCli {
 #[derive(Debug, Args)]
 struct AgentCli {
     #[command(subcommand)]
-    command: AgentCommand,
+    command: AgentPart,
+}
+
+/// What the agent's own program can do, and what an operator does to one from afar.
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one of them exists, for a moment")]
+enum AgentPart {
+    #[command(flatten)]
+    Own(AgentCommand),
+    /// Set how often an agent samples, and over which windows it averages, over the ingester's API
+    #[command(after_help = agent_config::EXAMPLES)]
+    Config(agent_config::ConfigArgs),
 }
 
 /// The examples of a single program, for the subcommand of the same name. Both have the same length.
@@ -192,6 +207,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Audit(args) => audit::execute(args),
         Command::Analyst(args) => analyst::execute(args),
+        Command::Limit(args) => limit::execute(args),
         Command::Parking(args) => parking::execute(args),
         Command::Lab(args) => {
             let runtime = Builder::new_multi_thread().worker_threads(LAB_THREADS).enable_all().build()?;
@@ -206,7 +222,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let runtime = Builder::new_multi_thread().worker_threads(INGEST_THREADS).enable_all().build()?;
             runtime.block_on(fogline_ingest::command::execute(ingest))
         }
-        Command::Agent(AgentCli { command }) => single()?.block_on(fogline_agent::command::execute(command)),
+        Command::Agent(AgentCli { command: AgentPart::Config(args) }) => agent_config::execute(args),
+        Command::Agent(AgentCli { command: AgentPart::Own(command) }) => {
+            single()?.block_on(fogline_agent::command::execute(command))
+        }
         Command::City(args) => single()?.block_on(city::execute(args)),
         Command::Dashboards(args) => dashboards::execute(&args),
         Command::Token { command } => fogline_door::http::execute(command),
@@ -313,6 +332,33 @@ mod tests {
             "fogline tls init d --agent A/b",
             "fogline tls init d --days 0",
             "fogline tls issue d",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_an_operator_decides_is_complete_or_refused() {
+        for line in [
+            "fogline limit set 80 --region a7 --for 30m",
+            "fogline limit set 80 --agent a7/lane-1 --until 2026-11-22T12:00:00Z --wait 0s --json",
+            "fogline limit clear --region a7 --api https://gate:8080 --ca ca.pem --token-file t",
+            "fogline limit list --region a7 --ended",
+            "fogline agent config set --agent a7/lane-1 sampling=10s window=30s",
+            "fogline agent config get --region a7 --json",
+            "fogline agent config clear --agent a7/lane-1 --wait 1m",
+        ] {
+            Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+        for line in [
+            "fogline limit set 80 --region a7",
+            "fogline limit set 80 --for 5m",
+            "fogline limit set 80 --region a7 --agent a7/b --for 5m",
+            "fogline limit set 80 --region a7 --for 5m --until 2026-11-22T12:00:00Z",
+            "fogline limit set 80 --agent lane-1 --for 5m",
+            "fogline agent config set --agent a7/lane-1",
+            "fogline agent config set --agent a7/lane-1 speed=1s",
+            "fogline agent config set --agent a7/lane-1 sampling=10",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -5,6 +5,7 @@
 //! Nothing of the path itself is here: each part is its own crate, and is started through the same entry point as by its
 //! own program.
 
+pub mod agent_config;
 pub mod analyst;
 pub mod audit;
 pub mod bench;
@@ -12,7 +13,9 @@ pub mod city;
 pub mod cli;
 pub mod dashboards;
 pub mod demo;
+pub mod directive;
 pub mod figures;
+pub mod limit;
 pub mod parking;
 mod ports;
 mod store_file;

@@ -15,6 +15,7 @@ pub use rows::{AverageRow, DecisionRow, FateWord, Owner, ProgressRow, Rows, Stat
 
 use crate::clock::TimeFlag;
 use crate::delivery::ranges::Range;
+use crate::directive::Directive;
 use crate::ids::{AgentId, Seq, StreamId};
 use crate::reading::{ReadingRef, Readings};
 use crate::time::Wall;
@@ -42,6 +43,8 @@ pub struct Commit {
     pub folds: Vec<Fold>,
     /// Decisions, new or changed.
     pub decisions: Vec<DecisionRecord>,
+    /// What an operator decided, new or ended.
+    pub directives: Vec<Directive>,
     /// The newest status of agents.
     pub statuses: Vec<AgentStatus>,
     /// The newest reading of each sensor among the points.
@@ -156,6 +159,8 @@ pub struct DecisionRecord {
     pub decided: Wall,
     /// What became of it.
     pub fate: Fate,
+    /// Why it is not in force, as the agent said it.
+    pub reason: Option<String>,
 }
 
 /// What became of a decision, as the ingester knows it.
@@ -200,6 +205,8 @@ pub struct Recovered {
     pub term: u64,
     /// The newest decision of each agent and key: those that no agent has answered, and those that are still in force.
     pub decisions: Vec<DecisionRecord>,
+    /// What an operator decided and has not ended.
+    pub directives: Vec<Directive>,
     /// The aggregates of 5-second windows that may still be open.
     pub open_windows: Vec<Fold>,
     /// The newest reading of each sensor about which agents may ask.

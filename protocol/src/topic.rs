@@ -34,6 +34,8 @@ pub enum Down {
     Limit,
     /// What is known of the agent's sensors.
     Notice,
+    /// How the agent is to work: how often it samples.
+    Config,
     /// The answer to a question, unless it goes along with [`Self::Ack`].
     Reply,
 }
@@ -55,7 +57,7 @@ impl Up {
 }
 
 impl Down {
-    const ALL: [Self; 4] = [Self::Ack, Self::Limit, Self::Notice, Self::Reply];
+    const ALL: [Self; 5] = [Self::Ack, Self::Limit, Self::Notice, Self::Config, Self::Reply];
 
     /// The topic of the decisions of a register.
     #[must_use]
@@ -63,6 +65,7 @@ impl Down {
         match key.split_once('/') {
             None if key == "limit" => Some(Self::Limit),
             Some(("notice", _)) => Some(Self::Notice),
+            Some(("config", _)) => Some(Self::Config),
             None | Some(_) => None,
         }
     }
@@ -74,6 +77,7 @@ impl Down {
             Self::Ack => "ack",
             Self::Limit => "limit",
             Self::Notice => "notice",
+            Self::Config => "config",
             Self::Reply => "reply",
         }
     }

@@ -130,6 +130,19 @@ pub trait UseCase: Debug + Sync {
         None
     }
 
+    /// Checks what an operator would set in the register that this use case steers, and gives it in its own words.
+    ///
+    /// # Errors
+    /// What is wrong, and what would be right.
+    fn overridden(&self, _body: &serde_json::Value, _rule: &LimitRule) -> Result<serde_json::Value, String> {
+        Err(format!("nothing is decided of {}", self.kind()))
+    }
+
+    /// What its register says when nothing is decided any more.
+    fn undecided(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
     /// The field that names a person, if there is one.
     fn personal(&self) -> Option<Personal> {
         None

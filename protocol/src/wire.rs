@@ -15,7 +15,7 @@ mod status;
 pub use ack::{Ack, State, StreamAck};
 pub use batch::{Batch, BatchHeader, CLOCK_MAX};
 pub use beat::{Beat, LogPlace, Role};
-pub use decision::{Decision, DecisionAck, Outcome, TTL_MAX_MS};
+pub use decision::{Decision, DecisionAck, Outcome, REASON_MAX_BYTES, TTL_MAX_MS};
 pub use hello::{Hello, OpenStream};
 pub use log::{Ask, Log, PARTS_MAX, PageOf};
 pub use request::{Reply, Request};

@@ -52,7 +52,7 @@ fn an_ingester_that_turns_batches_away_goes_on_to_say_so() {
                     busy.push(second);
                 }
                 CloudEffect::Store(StoreCommand::Commit(_)) => writing = true,
-                CloudEffect::Publish { .. } | CloudEffect::Store(_) => {}
+                CloudEffect::Publish { .. } | CloudEffect::Store(_) | CloudEffect::Directed { .. } => {}
             }
         }
     }

@@ -163,6 +163,7 @@ impl World {
                     StoreAnswer::Recalled(id, stream, Ok(self.kept.progress.get(&stream).cloned()))
                 }
                 CloudEffect::Store(command) => panic!("nothing else is asked for: {command:?}"),
+                CloudEffect::Directed { .. } => panic!("nobody decided anything"),
             };
             self.node.handle(CloudInput::Store(answer), self.now());
         }

@@ -48,6 +48,7 @@ impl Edge {
             seed: 3,
             order: Order::FreshFirst,
             questions: Vec::new(),
+            trial: Duration::from_secs(120),
         };
         let state = QueueState {
             opening: 1,
@@ -78,7 +79,10 @@ impl Edge {
                     let run = Run { first: from, times: vec![Wall::from_us(1)], json: READING.to_vec() };
                     self.node.handle(EdgeInput::Queue(QueueAnswer::Loaded(Ok(Some(run)))), now(self.now_ms));
                 }
-                EdgeEffect::Queue(_) | EdgeEffect::Accepted { .. } | EdgeEffect::InForce { .. } => {}
+                EdgeEffect::Queue(_)
+                | EdgeEffect::Accepted { .. }
+                | EdgeEffect::InForce { .. }
+                | EdgeEffect::Tune(_) => {}
             }
         }
     }

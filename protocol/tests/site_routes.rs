@@ -43,6 +43,7 @@ fn answered_at(node: &mut CloudNode, at: Now) -> Vec<usize> {
                 node.handle(CloudInput::Store(done), at);
             }
             CloudEffect::Store(command) => panic!("nothing else is asked for: {command:?}"),
+            CloudEffect::Directed { .. } => panic!("nobody decided anything"),
         }
     }
     brokers

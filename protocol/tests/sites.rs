@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use fogline_protocol::delivery::ranges::Range;
+use fogline_protocol::directive::{Directive, DirectiveChange, DirectiveRefusal, Target};
 use fogline_protocol::ids::{AgentId, Name, StreamId};
 use fogline_protocol::node::{CloudConfig, Keeping, Machine, SiteConfig, SiteEffect, SiteInput, SiteNode};
 use fogline_protocol::store::{
@@ -11,7 +12,7 @@ use fogline_protocol::store::{
     StoreFault,
 };
 use fogline_protocol::time::{Monotonic, Now, Wall};
-use fogline_protocol::wire::{Ack, Message as _, Role};
+use fogline_protocol::wire::{Ack, Decision, Message as _, Role};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ struct State {
     term: u64,
     run: u64,
     progress: BTreeMap<(AgentId, StreamId), Progress>,
+    directives: BTreeMap<u64, Directive>,
     /// Stays of cars, by the number of the entry.
     stays: BTreeMap<u64, Stay>,
 }
@@ -32,6 +34,7 @@ struct Site {
     asked: VecDeque<StoreCommand>,
     listens: bool,
     conflict: Option<String>,
+    directed: BTreeMap<u64, Result<Directive, DirectiveRefusal>>,
 }
 
 /// Ingesters at one broker that delivers at once, in order, unless a message is among the lost.
@@ -46,6 +49,8 @@ struct World {
     stalled: Option<usize>,
     /// Up to here the agent was told that its readings are written.
     acknowledged: u64,
+    /// The limits that it was told.
+    told: Vec<Decision>,
 }
 
 fn name(index: usize) -> Name {
@@ -67,6 +72,7 @@ impl World {
             hangs: false,
             stalled: None,
             acknowledged: 0,
+            told: Vec::new(),
         };
         for (index, store) in stores.iter().enumerate() {
             world.sites.push(None);
@@ -80,7 +86,8 @@ impl World {
         let config = SiteConfig { store: store.to_owned(), keeping, ..SiteConfig::new(cloud) };
         let state = self.sites[index].take().map(|site| site.state).unwrap_or_default();
         let node = SiteNode::new(config, self.now);
-        let site = Site { node, state, asked: VecDeque::new(), listens: false, conflict: None };
+        let site =
+            Site { node, state, asked: VecDeque::new(), listens: false, conflict: None, directed: BTreeMap::new() };
         self.sites[index] = Some(site);
         self.input(index, SiteInput::Connected { broker: 0 });
     }
@@ -104,8 +111,12 @@ impl World {
                     let through = ack.streams.iter().map(|stream| stream.through).max().unwrap_or(0);
                     self.acknowledged = self.acknowledged.max(through);
                 }
+                SiteEffect::Publish { publish, .. } if publish.topic.ends_with("down/limit") => {
+                    self.told.push(Decision::decode(&publish.payload).unwrap());
+                }
                 SiteEffect::Publish { publish, .. } => self.flying.push_back((index, publish.topic, publish.payload)),
                 SiteEffect::Store(command) => site.asked.push_back(command),
+                SiteEffect::Directed { ticket, result } => drop(site.directed.insert(ticket, result)),
                 SiteEffect::Listen(listens) => site.listens = listens,
                 SiteEffect::Conflict { store, .. } => site.conflict = Some(store),
             }
@@ -216,7 +227,10 @@ impl State {
             StoreCommand::TakeOver(take) => {
                 self.term = self.term.max(take.above) + 1;
                 self.run = take.run;
-                StoreAnswer::TakenOver(take.run, Ok(Recovered { term: self.term, ..Recovered::default() }))
+                let in_force = self.directives.values().filter(|directive| directive.ended.is_none());
+                let directives = in_force.cloned().collect();
+                let recovered = Recovered { term: self.term, directives, ..Recovered::default() };
+                StoreAnswer::TakenOver(take.run, Ok(recovered))
             }
             StoreCommand::Export(export) => StoreAnswer::Exported(Ok(self.export(export))),
             StoreCommand::Adopt(rows) => {
@@ -225,6 +239,7 @@ impl State {
                     let progress = Progress { through: row.through, ranges: row.ranges.clone() };
                     self.progress.insert((row.owner.clone().into(), row.stream), progress);
                 }
+                self.directives.extend(rows.directives.iter().map(|row| (row.id, row.clone())));
                 self.stays.extend(rows.stays.iter().map(|stay| (stay.seq, stay.clone())));
                 StoreAnswer::Adopted(Ok(()))
             }
@@ -238,6 +253,7 @@ impl State {
         for change in &commit.progress {
             self.progress.insert((change.agent.clone(), change.stream), change.progress.clone());
         }
+        self.directives.extend(commit.directives.iter().map(|row| (row.id, row.clone())));
         self.stays.extend(commit.bills.stays.iter().map(|stay| (stay.seq, stay.clone())));
         Ok(CommitReport { stored: commit.points.iter().map(|points| points.count()).sum(), dead: 0 })
     }
@@ -260,6 +276,7 @@ impl State {
                 // Bills come last: a follower has none of them before the last page.
                 if page.next.is_none() {
                     page.rows.stays = self.stays.values().cloned().collect();
+                    page.rows.directives = self.directives.values().cloned().collect();
                 }
                 page
             }
@@ -435,4 +452,44 @@ fn a_bill_is_not_acknowledged_while_pages_are_missing() {
     world.stalled = None;
     world.pass(600);
     assert_eq!((world.acknowledged, world.site(follower).state.stays.contains_key(&1)), (1, true));
+}
+
+/// An operator sets the limit of the region; gives the ticket.
+fn set_limit(world: &mut World, site: usize, kmh: u32) {
+    let (region, until_us) = (agent().region, world.now.wall.us() + 600_000_000);
+    let target = Target { region, agent: None, key: "limit".to_owned() };
+    let set = Some((serde_json::json!({ "limit_kmh": kmh }), Some(until_us)));
+    world.input(site, SiteInput::Direct { ticket: u64::from(kmh), change: DirectiveChange { target, set, by: None } });
+    world.work();
+}
+
+#[test]
+fn a_directive_is_said_to_be_kept_once_the_follower_keeps_it_too() {
+    let mut world = pair();
+    let leader = world.roles().iter().position(|role| *role == Some(Role::Leading)).unwrap();
+    set_limit(&mut world, 1 - leader, 70);
+    assert_eq!(world.site(1 - leader).directed[&70], Err(DirectiveRefusal::StandsBy));
+    world.loses = Some("/log");
+    set_limit(&mut world, leader, 80);
+    world.pass(2_000);
+    assert!(world.site(leader).directed.is_empty(), "nobody else keeps it");
+    world.loses = None;
+    world.pass(4_000);
+    assert!(world.site(leader).directed[&80].is_ok());
+    assert_eq!(world.sites.iter().flatten().filter(|site| site.state.directives.len() == 1).count(), 2);
+    world.sites[leader] = None;
+    world.pass(8_000);
+    world.says("hello", r#"{"v":1,"hello":1,"agent_version":"0","term":null,"streams":[]}"#);
+    let told = world.told.last().expect("the agent is told of it by the one that took over");
+    assert_eq!(told.body["limit_kmh"], 80.0);
+}
+
+#[test]
+fn a_leader_that_is_alone_keeps_directives_by_itself() {
+    let mut world = pair();
+    let leader = world.roles().iter().position(|role| *role == Some(Role::Leading)).unwrap();
+    world.sites[1 - leader] = None;
+    world.pass(5_000);
+    set_limit(&mut world, leader, 80);
+    assert!(world.site(leader).directed[&80].is_ok());
 }

@@ -53,8 +53,11 @@ fn messages_read_as_the_documentation_says() {
     insta::assert_snapshot!(text(&ack().encode()), @r#"{"v":1,"hello":12,"credit":49152,"state":"store_down","streams":[{"stream":"123456789abcdef0","through":6,"ranges":[[8,9]]}]}"#);
     insta::assert_snapshot!(text(&decision().encode()), @r#"{"v":1,"key":"limit","term":{"counter":3,"ingester":"ingest-1"},"seq":9,"decided_us":1577145605000000,"ttl_ms":60000,"body":{"limit_kmh":100}}"#);
     let (key, outcome, highest) = ("limit".into(), Outcome::Applied, Some(term()));
-    let answer = DecisionAck { key, term: term(), seq: 9, decided_us: DECIDED_US, outcome, highest };
+    let answer = DecisionAck { key, term: term(), seq: 9, decided_us: DECIDED_US, outcome, highest, reason: None };
     insta::assert_snapshot!(text(&answer.encode()), @r#"{"v":1,"key":"limit","term":{"counter":3,"ingester":"ingest-1"},"seq":9,"decided_us":1577145605000000,"outcome":"applied","highest":{"counter":3,"ingester":"ingest-1"}}"#);
+    let reason = Some("window_ms is 5: give 1000 to 3600000, which is 1 s to 1 h, or 0 for none".to_owned());
+    let refused = DecisionAck { key: "config/sensing".into(), outcome: Outcome::Refused, reason, ..answer };
+    insta::assert_snapshot!(text(&refused.encode()), @r#"{"v":1,"key":"config/sensing","term":{"counter":3,"ingester":"ingest-1"},"seq":9,"decided_us":1577145605000000,"outcome":"refused","highest":{"counter":3,"ingester":"ingest-1"},"reason":"window_ms is 5: give 1000 to 3600000, which is 1 s to 1 h, or 0 for none"}"#);
     let status = Status {
         online: true,
         connection: (2, 1),

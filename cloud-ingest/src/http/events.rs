@@ -28,14 +28,14 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Served>> {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct Asked {
-    /// Only these events, separated by commas: agent, reading, average, limit, invoice, health, leader.
+    /// Only these events, separated by commas: agent, reading, average, limit, directive, invoice, health, leader.
     #[param(example = "limit,average")]
     only: Option<String>,
 }
 
 /// What goes on, as server-sent events
 ///
-/// `agent`, `reading`, `average`, `limit`, `invoice`, `health` and `leader`, each with a JSON object as its data, at most twice a second. Who
+/// `agent`, `reading`, `average`, `limit`, `directive`, `invoice`, `health` and `leader`, each with a JSON object as its data, at most twice a second. Who
 /// reads too slowly hears `lagged` with how many it `missed`. It begins with `leader` and `health`. An ingester that stands by
 /// says nothing else.
 #[utoipa::path(get, path = "/api/v1/events", operation_id = "events", tag = "readings", params(Asked), responses(

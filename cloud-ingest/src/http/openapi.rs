@@ -21,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
     ),
     tags(
         (name = "agents", description = "Who there is, and what was decided for them"),
+        (name = "decisions", description = "What operators decide: limits, and how agents work"),
         (name = "readings", description = "What was measured"),
         (name = "city", description = "Particulate matter: nodes, and their averages"),
         (name = "use cases", description = "Households, and garages with their bills"),

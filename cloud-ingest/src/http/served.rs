@@ -2,10 +2,12 @@
 
 use super::city::Seekers;
 use super::error::ApiError;
+use crate::directing::Directing;
 use crate::live::{Live, Whereabouts};
 use crate::store::query::{QueryError, StoreReader};
 use crate::store::{ChangeError, Store, StoreChanges};
 use crate::telemetry::TelemetryCounts;
+use fogline_protocol::directive::{Directive, DirectiveChange, DirectiveRefusal};
 use fogline_protocol::node::SiteSnapshot;
 use fogline_protocol::store::StoreFault;
 use fogline_protocol::usecase::power::Places;
@@ -41,6 +43,8 @@ pub(crate) struct Served {
     pub(crate) changes: StoreChanges,
     /// What became of the points for boards; none where there are none.
     pub(crate) telemetry: Option<Arc<TelemetryCounts>>,
+    /// For what operators decide.
+    pub(crate) directing: Directing,
 }
 
 impl Served {
@@ -67,6 +71,18 @@ impl Served {
         self.changes.make(change).await.map_err(|error| match error {
             ChangeError::StandsBy => self.check_leads().err().unwrap_or(ApiError::NobodyLeads),
             error => ApiError::Store(error),
+        })
+    }
+
+    /// Hands what an operator decided to the node, if this ingester leads, and waits until it is kept.
+    pub(super) async fn direct(&self, change: DirectiveChange) -> Result<Directive, ApiError> {
+        self.check_leads()?;
+        let outcome = self.directing.ask(change).await.map_err(|error| ApiError::Unavailable(error.to_string()))?;
+        outcome.map_err(|refusal| match refusal {
+            DirectiveRefusal::Value(why) => ApiError::BadRequest(why),
+            DirectiveRefusal::NotSet(_) => ApiError::NotFound(format!("{refusal}: see GET /api/v1/directives")),
+            DirectiveRefusal::Full => ApiError::Full(refusal.to_string()),
+            DirectiveRefusal::StandsBy => self.check_leads().err().unwrap_or(ApiError::NobodyLeads),
         })
     }
 

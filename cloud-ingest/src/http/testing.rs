@@ -1,6 +1,7 @@
 //! A site whose pages can be asked for without a network.
 
 use super::{Served, routes};
+use crate::directing::{Asked, Directing};
 use crate::live::{Feed, Live, LiveTask, Meter, Vitals, Whereabouts};
 use crate::store::testing::{EPOCH_US, agent, commit, decision, points, state, take};
 use crate::store::{SqliteStore, Store, StoreThread};
@@ -31,6 +32,8 @@ pub(super) struct Site {
     pub(super) live: Option<LiveTask>,
     pub(super) watch: Live,
     answers: mpsc::Receiver<StoreAnswer>,
+    /// What operators decide, for the node that is not there.
+    pub(super) asked: Asked,
     pub(super) dir: TempDir,
 }
 
@@ -84,6 +87,7 @@ impl Site {
         whereabouts.heard("fogline/v1/north/r1/up/hello", 1);
         let watch = live.clone();
         let (link, changes) = (Box::new(Default::default), store.changes());
+        let (directing, asked) = Directing::new();
         let (places, price_eur_per_kwh) = (Arc::default(), 0.3);
         let served = Served {
             places,
@@ -98,8 +102,9 @@ impl Site {
             shares: false,
             changes,
             telemetry: None,
+            directing,
         };
-        Self { routes: routes(Arc::new(served)), feed, snapshots, store, live: Some(task), watch, answers, dir }
+        Self { routes: routes(Arc::new(served)), feed, snapshots, store, live: Some(task), watch, answers, asked, dir }
     }
 
     /// Asks for something.

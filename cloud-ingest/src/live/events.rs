@@ -1,12 +1,13 @@
 //! Events, as they are said.
 
 use super::health::{Health, Leading};
-use crate::store::query::{DecisionRow, WindowRow};
+use crate::store::query::{DecisionRow, DirectiveRow, WindowRow};
 use serde::Serialize;
 use serde_json::Value;
 
 /// The names of all events that can be asked for. `lagged` comes whatever is asked for.
-pub(crate) const EVENT_NAMES: [&str; 7] = ["agent", "reading", "average", "limit", "invoice", "health", "leader"];
+pub(crate) const EVENT_NAMES: [&str; 8] =
+    ["agent", "reading", "average", "limit", "directive", "invoice", "health", "leader"];
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,7 @@ pub(super) enum Event<'a> {
     Reading(ReadingSaid<'a>),
     Average(AverageSaid<'a>),
     Limit(LimitSaid<'a>),
+    Directive(DirectiveRow),
     Invoice(InvoiceSaid<'a>),
     Health(&'a Health),
     Leader(&'a Leading),
@@ -99,6 +101,7 @@ impl Event<'_> {
             Self::Reading(_) => "reading",
             Self::Average(_) => "average",
             Self::Limit(_) => "limit",
+            Self::Directive(_) => "directive",
             Self::Invoice(_) => "invoice",
             Self::Health(_) => "health",
             Self::Leader(_) => "leader",

@@ -1,8 +1,9 @@
 //! What is new within half a second, each thing once.
 
 use super::events::{AgentSaid, AverageSaid, Event, InvoiceSaid, LimitSaid, ReadingSaid, Said};
-use crate::store::query::{DecisionRow, StoreReader};
+use crate::store::query::{DecisionRow, DirectiveRow, StoreReader};
 use fogline_protocol::clock::TimeFlag;
+use fogline_protocol::directive::Directive;
 use fogline_protocol::ids::AgentId;
 use fogline_protocol::reading::{ReadingRef, Readings};
 use fogline_protocol::store::{AgentStatus, Commit, DecisionRecord, Points, Stay};
@@ -33,6 +34,8 @@ pub(super) struct Gather {
     windows: BTreeMap<Window, ()>,
     /// By agent, register, term and number.
     limits: BTreeMap<(AgentId, String, u64, u64), DecisionRecord>,
+    /// By number.
+    directives: BTreeMap<u64, Directive>,
     /// Stays that ended.
     invoices: Vec<Stay>,
     missed: u64,
@@ -53,6 +56,13 @@ impl Gather {
             let key = (record.agent.clone(), decision.key.clone(), decision.term.counter, decision.seq);
             if self.limits.len() < OF_A_SORT_MAX || self.limits.contains_key(&key) {
                 self.limits.insert(key, record.clone());
+            } else {
+                self.missed += 1;
+            }
+        }
+        for directive in &commit.directives {
+            if self.directives.len() < OF_A_SORT_MAX || self.directives.contains_key(&directive.id) {
+                self.directives.insert(directive.id, directive.clone());
             } else {
                 self.missed += 1;
             }
@@ -113,6 +123,9 @@ impl Gather {
             let (region, agent) = (id.region.as_str(), id.agent.as_str());
             said.push(Event::Limit(LimitSaid { region, agent, decision: DecisionRow::from(record) }).said());
         }
+        said.extend(
+            self.directives.into_values().map(|directive| Event::Directive(DirectiveRow::from(directive)).said()),
+        );
         said.extend(self.invoices.iter().filter_map(invoice).map(|event| event.said()));
         if self.missed > 0 {
             said.push(Said::lagged(self.missed));

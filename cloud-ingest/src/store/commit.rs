@@ -5,7 +5,7 @@ use super::dead::{self, DeadLetter};
 use super::names::Names;
 use super::number::{from_sql, now_us, to_sql};
 use super::state::StateDb;
-use super::{agents, city, decisions, latest, ledger, progress};
+use super::{agents, city, decisions, directives, latest, ledger, progress};
 use fogline_protocol::store::{Commit, CommitReport, StoreFault};
 use rusqlite::{ErrorCode, Transaction, TransactionBehavior};
 
@@ -81,6 +81,9 @@ impl StateCommit<'_> {
         }
         for record in &commit.decisions {
             decisions::save(&self.db, self.names, record)?;
+        }
+        for directive in &commit.directives {
+            directives::save(&self.db, directive)?;
         }
         for heard in &commit.statuses {
             agents::save(&self.db, self.names, heard)?;

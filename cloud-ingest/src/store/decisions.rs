@@ -15,7 +15,7 @@ pub const DECISIONS_KEPT: i64 = 1000;
 
 /// The columns that [`read`] takes, of `decision d JOIN agent a`.
 pub(super) const COLUMNS: &str =
-    "a.region, a.name, d.key, d.term, d.ingester, d.seq, d.ttl_ms, d.body, d.decided_us, d.fate";
+    "a.region, a.name, d.key, d.term, d.ingester, d.seq, d.ttl_ms, d.body, d.decided_us, d.fate, d.reason";
 
 /// How a fate is written in the database.
 pub(super) const fn fate_name(fate: Fate) -> &'static str {
@@ -23,6 +23,8 @@ pub(super) const fn fate_name(fate: Fate) -> &'static str {
         Fate::Outstanding => "outstanding",
         Fate::Acknowledged(Outcome::Applied) => "applied",
         Fate::Acknowledged(Outcome::Superseded) => "superseded",
+        Fate::Acknowledged(Outcome::Refused) => "refused",
+        Fate::Acknowledged(Outcome::RolledBack) => "rolled_back",
         Fate::Replaced => "replaced",
         Fate::Expired => "expired",
     }
@@ -33,6 +35,8 @@ fn fate_of(name: &str) -> Fate {
         "outstanding" => Fate::Outstanding,
         "applied" => Fate::Acknowledged(Outcome::Applied),
         "superseded" => Fate::Acknowledged(Outcome::Superseded),
+        "refused" => Fate::Acknowledged(Outcome::Refused),
+        "rolled_back" => Fate::Acknowledged(Outcome::RolledBack),
         "replaced" => Fate::Replaced,
         _ => Fate::Expired,
     }
@@ -43,9 +47,9 @@ pub(super) fn save(db: &Connection, names: &mut Names, record: &DecisionRecord) 
     let agent = names.agent(db, &record.agent)?;
     let decision = &record.decision;
     db.prepare_cached(
-        "INSERT INTO decision (agent, key, term, ingester, seq, ttl_ms, body, decided_us, fate)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-         ON CONFLICT (agent, key, term, ingester, seq) DO UPDATE SET fate = excluded.fate",
+        "INSERT INTO decision (agent, key, term, ingester, seq, ttl_ms, body, decided_us, fate, reason)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         ON CONFLICT (agent, key, term, ingester, seq) DO UPDATE SET fate = excluded.fate, reason = excluded.reason",
     )?
     .execute((
         agent,
@@ -57,6 +61,7 @@ pub(super) fn save(db: &Connection, names: &mut Names, record: &DecisionRecord) 
         decision.body.to_string(),
         record.decided.us(),
         fate_name(record.fate),
+        &record.reason,
     ))?;
     if record.fate == Fate::Outstanding {
         forget_old(db, agent, &decision.key)?;
@@ -104,12 +109,12 @@ pub(super) fn newest_of(db: &Connection, agent: i64) -> rusqlite::Result<Vec<Dec
     Ok(found)
 }
 
-/// The decisions that no agent has answered, and the newest of each agent and key if it is in force at `now`: those of a
-/// register in the order of their terms and numbers.
+/// The decisions that no agent has answered, and the newest of each agent and key if it is in force at `now`, or a configuration,
+/// which stays when its time is over: those of a register in the order of their terms and numbers.
 pub(super) fn newest(db: &Connection, now: Wall) -> rusqlite::Result<Vec<DecisionRecord>> {
     let mut statement = db.prepare(&format!(
         "SELECT {COLUMNS} FROM decision d JOIN agent a ON a.id = d.agent
-         WHERE d.fate = 'outstanding' OR (d.decided_us + d.ttl_ms * 1000 > ?1 AND NOT EXISTS (
+         WHERE d.fate = 'outstanding' OR ((d.decided_us + d.ttl_ms * 1000 > ?1 OR d.key GLOB 'config/*') AND NOT EXISTS (
              SELECT 1 FROM decision n WHERE n.agent = d.agent AND n.key = d.key
                  AND (n.term, n.ingester, n.seq) > (d.term, d.ingester, d.seq)))
          ORDER BY d.agent, d.key, d.term, d.ingester, d.seq"
@@ -131,6 +136,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<DecisionRecord> {
         decision,
         decided: Wall::from_us(row.get(8)?),
         fate: fate_of(&row.get::<_, String>(9)?),
+        reason: row.get(10)?,
     })
 }
 
@@ -157,6 +163,8 @@ mod tests {
         let fates = [
             Fate::Acknowledged(Outcome::Applied),
             Fate::Acknowledged(Outcome::Superseded),
+            Fate::Acknowledged(Outcome::Refused),
+            Fate::Acknowledged(Outcome::RolledBack),
             Fate::Replaced,
             Fate::Expired,
         ];

@@ -8,7 +8,7 @@ use std::path::Path;
 /// Marks files of the ingester, for SQLite and for `file`: "FogI".
 const APPLICATION_ID: i64 = 0x466F_6749;
 /// The layout of `schema.sql`. Raised with each change that an older program could not live with.
-pub(super) const LAYOUT: i64 = 3;
+pub(super) const LAYOUT: i64 = 4;
 /// The oldest layout that can be read, and brought up to date.
 const OLDEST: i64 = 1;
 const SCHEMA: &str = concat!(
@@ -17,6 +17,7 @@ const SCHEMA: &str = concat!(
     include_str!("schema/latest.sql"),
     include_str!("schema/ledger.sql"),
     include_str!("schema/city.sql"),
+    include_str!("schema/directives.sql"),
 );
 /// From layout 1 to 2: the identity, and the index by register.
 const FROM_1: &str = "
@@ -35,6 +36,8 @@ const FROM_2: &str = concat!(
     include_str!("schema/ledger.sql"),
     include_str!("schema/city.sql"),
 );
+/// From layout 3 to 4: what operators decided, and why an agent did not do it.
+const FROM_3: &str = concat!("ALTER TABLE decision ADD COLUMN reason TEXT;", include_str!("schema/directives.sql"));
 /// Larger pages than SQLite's default: points come in by the megabyte, and each page written costs a checksum in the log.
 const PAGE_BYTES: i64 = 8192;
 
@@ -62,8 +65,9 @@ pub(super) fn make(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     match marks(&transaction)? {
         (APPLICATION_ID, LAYOUT) => Ok(()),
-        (APPLICATION_ID, OLDEST) => finish(transaction, &[FROM_1, FROM_2].concat()),
-        (APPLICATION_ID, 2) => finish(transaction, FROM_2),
+        (APPLICATION_ID, OLDEST) => finish(transaction, &[FROM_1, FROM_2, FROM_3].concat()),
+        (APPLICATION_ID, 2) => finish(transaction, &[FROM_2, FROM_3].concat()),
+        (APPLICATION_ID, 3) => finish(transaction, FROM_3),
         _ => finish(transaction, SCHEMA),
     }
 }
@@ -82,7 +86,12 @@ mod tests {
     use super::*;
     use fogline_protocol::ids::StreamId;
 
-    /// Takes away what layout 2 had not.
+    /// Takes away what layout 3 had not.
+    const BACK_TO_3: &str = "
+        DROP TABLE directive;
+        ALTER TABLE decision DROP COLUMN reason;
+        PRAGMA user_version = 3;";
+    /// Takes away what layout 2 had not, of a file of layout 3.
     const BACK_TO_2: &str = "
         DROP VIEW invoices; DROP TABLE clarification; DROP TABLE stay; DROP TABLE latest; DROP VIEW readings;
         ALTER TABLE reading DROP COLUMN flags;
@@ -111,7 +120,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         sqlite(&dir).commit(&commit(1, 1, 3)).unwrap();
         let whole = schema(&dir);
-        state(&dir).connection.execute_batch(&[BACK_TO_2, BACK_TO_1].concat()).unwrap();
+        state(&dir).connection.execute_batch(&[BACK_TO_3, BACK_TO_2, BACK_TO_1].concat()).unwrap();
         super::super::query::StoreReader::open(&dir.path().join("fogline.db")).unwrap().counts().unwrap();
         let identity = state(&dir).identity();
         assert!(identity.len() >= 16, "{identity}");
@@ -138,10 +147,12 @@ mod tests {
         drop(state(&dir));
         let whole = columns(&dir);
         assert!(whole.iter().any(|(table, ..)| table == "city_node"));
-        Connection::open(dir.path().join("fogline.db")).unwrap().execute_batch(BACK_TO_2).unwrap();
-        assert_ne!(columns(&dir), whole);
-        drop(state(&dir));
-        assert_eq!(columns(&dir), whole);
+        for back in [BACK_TO_3.to_owned(), [BACK_TO_3, BACK_TO_2].concat()] {
+            Connection::open(dir.path().join("fogline.db")).unwrap().execute_batch(&back).unwrap();
+            assert_ne!(columns(&dir), whole);
+            drop(state(&dir));
+            assert_eq!(columns(&dir), whole);
+        }
     }
 
     #[test]
@@ -150,6 +161,6 @@ mod tests {
         state(&dir).connection.pragma_update(None, "user_version", LAYOUT + 1).unwrap();
         let path = dir.path().join("fogline.db");
         let refused = super::super::StateDb::open(&path, Default::default(), Default::default());
-        assert!(matches!(refused, Err(StoreError::Newer { found: 4, known: 3, .. })));
+        assert!(matches!(refused, Err(StoreError::Newer { found: 5, known: 4, .. })));
     }
 }

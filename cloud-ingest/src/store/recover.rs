@@ -3,7 +3,7 @@
 use super::commit::fault;
 use super::names::Names;
 use super::number::{from_sql, to_sql};
-use super::{StateDb, aggregates, decisions, latest, ledger};
+use super::{StateDb, aggregates, decisions, directives, latest, ledger};
 use fogline_protocol::store::{Fold, Recovered, StoreFault, TakeOver};
 use fogline_protocol::time::Wall;
 use fogline_protocol::usecase;
@@ -37,9 +37,9 @@ impl StateDb {
         let decisions = decisions::newest(&db, take.since)?;
         let open_windows = open_windows(&db, take.since)?;
         let (latest, stays) = (latest::asked_about(&db)?, ledger::inside(&db)?);
-        let plate_key = ledger::plate_key(&db)?;
+        let (plate_key, directives) = (ledger::plate_key(&db)?, directives::in_force(&db)?);
         db.commit()?;
-        Ok(Recovered { term: from_sql(term), decisions, open_windows, latest, stays, plate_key })
+        Ok(Recovered { term: from_sql(term), decisions, directives, open_windows, latest, stays, plate_key })
     }
 }
 

@@ -106,7 +106,8 @@ CREATE TABLE decision (
     ttl_ms     INTEGER NOT NULL,
     body       TEXT NOT NULL,                 -- JSON
     decided_us INTEGER NOT NULL,
-    fate       TEXT NOT NULL,                 -- outstanding, applied, superseded, replaced or expired
+    fate       TEXT NOT NULL,                 -- outstanding, applied, superseded, refused, rolled_back, replaced or expired
+    reason     TEXT,                          -- why it is not in force, as the agent said it
     UNIQUE (agent, key, term, ingester, seq)
 ) STRICT;
 CREATE INDEX decision_history ON decision (agent, key, id);

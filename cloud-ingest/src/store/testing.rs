@@ -95,6 +95,7 @@ pub(crate) fn decision(to: &str, seq: u64) -> DecisionRecord {
         },
         decided: Wall::from_us(EPOCH_US),
         fate: Fate::Outstanding,
+        reason: None,
     }
 }
 

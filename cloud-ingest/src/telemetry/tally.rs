@@ -226,6 +226,7 @@ mod tests {
             },
             decided,
             fate,
+            reason: None,
         };
         let applied = Fate::Acknowledged(Outcome::Applied);
         let decisions = vec![

@@ -24,6 +24,8 @@ pub enum Method {
     Get,
     /// Add.
     Post,
+    /// Put in the place of what is there.
+    Put,
     /// Remove.
     Delete,
 }
@@ -33,6 +35,7 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
             Self::Delete => "DELETE",
         }
     }

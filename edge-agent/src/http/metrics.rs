@@ -2,6 +2,7 @@
 
 use crate::status::{EachSourceReport, LatencyReport, LiveReport, QueueReport, SourceState, StatusReport};
 use fogline_protocol::time::Wall;
+use fogline_protocol::trial::Phase;
 use fogline_protocol::wire::State;
 use fogline_runtime::clock::wall;
 use std::fmt::Write as _;
@@ -43,7 +44,7 @@ pub(super) fn render(report: &StatusReport) -> Option<String> {
         ]
     });
     let metrics = queue(&report.queue, wall()).into_iter().chain(delivery(report, live)).chain(link(live)).chain(limit);
-    for (name, kind, help, value) in metrics.chain(source(live)) {
+    for (name, kind, help, value) in metrics.chain(source(live)).chain(configuration(live)) {
         head(&mut out, name, kind, help);
         // Writing into a String cannot fail.
         writeln!(out, "{name} {value}").ok();
@@ -126,6 +127,24 @@ fn link(live: &LiveReport) -> Vec<Metric> {
         metrics.push(("fogline_agent_ingester_heard_age_seconds", GAUGE, help, number(ms) / 1000.0));
     }
     metrics
+}
+
+fn configuration(live: &LiveReport) -> [Metric; 2] {
+    let configuration = &live.configuration;
+    [
+        (
+            "fogline_agent_config_trying",
+            GAUGE,
+            "1 while a configuration of the operator is being tried.",
+            flag(configuration.phase == Some(Phase::Trying)),
+        ),
+        (
+            "fogline_agent_config_rolled_back_total",
+            COUNTER,
+            "Configurations of the operator that were rolled back.",
+            number(configuration.rolled_back),
+        ),
+    ]
 }
 
 fn source(live: &LiveReport) -> [Metric; 4] {

@@ -8,6 +8,7 @@ use fogline_protocol::ids::{AgentId, Name, Seq};
 use fogline_protocol::node::{ClockConfig, EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, Machine};
 use fogline_protocol::queue::{FullPolicy, QueueAnswer, QueueCommand, QueueLimits};
 use fogline_protocol::reading::Readings;
+use fogline_protocol::trial::TRIAL_FOR;
 use fogline_runtime::clock::{Clock, boot_id, entropy};
 use fogline_runtime::outbox::{Outbox, OutboxConfig, OutboxError, OutboxHandle};
 use std::path::{Path, PathBuf};
@@ -114,7 +115,9 @@ fn ask(socket: &Path, order: &Order) -> anyhow::Result<u64> {
 }
 
 impl Held {
-    fn new(outbox: Outbox, limits: QueueLimits) -> anyhow::Result<Self> {
+    fn new(mut outbox: Outbox, limits: QueueLimits) -> anyhow::Result<Self> {
+        // Nothing is decided upon here, and a configuration that is tried is not tried by this.
+        outbox.state.decisions.clear();
         let name = |text| Name::new(text).context("a name");
         let clock = Clock::new();
         let config = EdgeConfig {
@@ -128,6 +131,7 @@ impl Held {
             seed: entropy(),
             order: SendOrder::FreshFirst,
             questions: Vec::new(),
+            trial: TRIAL_FOR,
         };
         let node = EdgeNode::new(config, &outbox.state, clock.now());
         Ok(Self { node, queue: outbox.handle, answers: outbox.answers, clock, tickets: 0 })
@@ -145,6 +149,7 @@ impl Held {
                     EdgeEffect::Accepted { .. }
                     | EdgeEffect::Publish(_)
                     | EdgeEffect::InForce { .. }
+                    | EdgeEffect::Tune(_)
                     | EdgeEffect::UseBroker(_) => {}
                 }
             }

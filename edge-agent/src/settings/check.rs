@@ -17,11 +17,13 @@ use fogline_protocol::failover::{
 use fogline_protocol::ids::{AgentId, Name};
 use fogline_protocol::node::Question;
 use fogline_protocol::queue::{FullPolicy, QueueLimits};
+use fogline_protocol::trial::TRIAL_FOR;
 use fogline_protocol::usecase::REGISTRY;
 use fogline_runtime::link::{BrokerAddress, LinkSecurity};
 use fogline_runtime::outbox::Synchronous;
 use fogline_runtime::settings::SecuritySettings;
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,6 +52,8 @@ const PASSWORD_VARIABLE: &str = "FOGLINE_AGENT_PASSWORD";
 
 /// Readings that wait for a clock longer than this are better sent.
 const CLOCK_HOLD_MAX: Duration = Duration::from_secs(86_400);
+/// Shorter than an answer may take; and longer than anybody waits who has cut off an agent.
+const CONFIG_TRIAL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 
 /// What a garage asks: how full all of them are.
 const OCCUPANCY: &str = "occupancy";
@@ -83,6 +87,9 @@ pub struct AgentConfig {
     /// How long readings of a clock that was never set wait for it, from the start of the device on: at most a day. They
     /// wait at least a minute after the first connection, or as long as this if it is less, and as long as there is none.
     pub clock_hold: Duration,
+    /// How long a configuration that an operator sets is tried before it is rolled back, from a second to an hour. Default 2
+    /// min.
+    pub config_trial: Duration,
     /// When a commit counts as durable.
     pub synchronous: Synchronous,
     /// Whether newer readings may overtake a backlog. Default: they do.
@@ -125,6 +132,7 @@ impl AgentConfig {
             },
             commit_every: Duration::from_millis(50),
             clock_hold: HOLD,
+            config_trial: TRIAL_FOR,
             synchronous: Synchronous::Full,
             order: if parks { Order::Accepted } else { Order::FreshFirst },
             questions: parks.then(|| Question { what: OCCUPANCY.to_owned(), every: ASK_EVERY }).into_iter().collect(),
@@ -153,6 +161,7 @@ impl Settings {
             commit_every: Some(Span(Duration::from_millis(50))),
             synchronous: Some(Durability::Full),
             clock_hold: Some(Span(HOLD)),
+            config_trial: Some(Span(TRIAL_FOR)),
             queue_readings: Some(10_000_000),
             queue_bytes: Some(1 << 30),
             when_full: Some(WhenFull::DropOldest),
@@ -180,6 +189,10 @@ impl Settings {
         if clock_hold > CLOCK_HOLD_MAX {
             problems.push(format!("clock_hold: {} is too long, give at most 1d", Span(clock_hold)));
         }
+        let config_trial = self.config_trial.map_or(TRIAL_FOR, |span| span.0);
+        if !CONFIG_TRIAL.contains(&config_trial) {
+            problems.push(format!("config_trial: {} is not from 1s to 1h", Span(config_trial)));
+        }
         let order = if self.in_order == Some(true) { Order::Accepted } else { Order::FreshFirst };
         let questions = self.check_questions(problems);
         let (source, sources) = self.check_sources(given, id.as_ref(), problems);
@@ -201,6 +214,7 @@ impl Settings {
             limits,
             commit_every,
             clock_hold,
+            config_trial,
             synchronous,
             order,
             questions,

@@ -33,7 +33,7 @@ fn every_flag_arrives() {
     let config = resolve(
         "--broker a:1 --broker b:2,c --region north --name lane-7 --data-dir d --commit-every 200ms --synchronous normal \
          --queue-readings 5 --queue-bytes 70000 --queue-max-age 7d --when-full block --until queued --source none \
-         --failover-after 4s --prefer-primary-after 5m --clock-hold 90s",
+         --failover-after 4s --prefer-primary-after 5m --clock-hold 90s --config-trial 5s",
     )
     .unwrap();
     assert_eq!(config.brokers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a:1", "b:2", "c:1883"]);
@@ -41,6 +41,7 @@ fn every_flag_arrives() {
     assert_eq!(config.failover_after, Duration::from_secs(4));
     assert_eq!(config.prefer_primary_after, Some(Duration::from_secs(300)));
     assert_eq!(config.clock_hold, Duration::from_secs(90));
+    assert_eq!(config.config_trial, Duration::from_secs(5));
     let limits = config.limits;
     assert_eq!((limits.readings, limits.bytes, limits.policy), (5, 70_000, FullPolicy::Block));
     assert_eq!((limits.max_age_us, config.until), (Some(604_800_000_000), Until::Queued));
@@ -74,7 +75,7 @@ fn sources_and_their_defaults() {
 fn all_problems_are_reported_together_with_a_remedy() {
     let problems = resolve(
         "--region A/b --broker https://x:1 --queue-readings 0 --queue-bytes 1 --queue-max-age 1ms --commit-every 2m \
-         --failover-after 2s --prefer-primary-after 9s --clock-hold 25h --source simulate --kind rain --rate 0.01 --sensors 0 --reading-bytes 3 --sensor UP --pace 60",
+         --failover-after 2s --prefer-primary-after 9s --clock-hold 25h --config-trial 2h --source simulate --kind rain --rate 0.01 --sensors 0 --reading-bytes 3 --sensor UP --pace 60",
     )
     .unwrap_err();
     let keys = [
@@ -85,6 +86,7 @@ fn all_problems_are_reported_together_with_a_remedy() {
         "queue_max_age",
         "commit_every",
         "clock_hold",
+        "config_trial",
         "failover_after",
         "prefer_primary_after",
         "kind",

@@ -35,6 +35,9 @@ impl fmt::Display for StatusReport {
             )?;
         }
         self.live.as_ref().map_or(Ok(()), |live| write_clock(f, &live.clock))?;
+        if let Some(live) = self.live.as_ref().filter(|live| live.configuration.set.is_some()) {
+            writeln!(f, "configured    {}", live.configuration)?;
+        }
         let resent = self.live.as_ref().map_or(String::new(), |live| format!(", {} sent again", live.resent));
         writeln!(f, "acknowledged  {}{resent}", self.acknowledged)?;
         writeln!(f, "dropped       {}", queue.dropped)?;

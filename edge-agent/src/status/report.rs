@@ -1,5 +1,6 @@
 //! The status as it is handed out, as JSON too.
 
+use super::configuration::ConfigurationReport;
 use super::households::HouseholdsReport;
 use super::tuples::{TupleReport, TuplesReport};
 use crate::latency::{Latencies, LatencySummary};
@@ -101,6 +102,9 @@ pub struct LiveReport {
     /// Its clock.
     #[serde(default)]
     pub clock: ClockReport,
+    /// How it samples, by its operator.
+    #[serde(default)]
+    pub configuration: ConfigurationReport,
     /// The newest answers of the ingester to the agent's questions.
     #[serde(default)]
     pub answers: Vec<AnswerReport>,
@@ -256,6 +260,7 @@ impl StatusReport {
             resent: edge.resent,
             moved_times: edge.moved_times,
             clock: ClockReport { set: edge.clock_set, held: edge.held, hold_left_ms: edge.hold_left_ms },
+            configuration: edge.configuration.into(),
             answers: edge.answers.iter().map(AnswerReport::from).collect(),
             refused_messages: edge.refused_messages,
             fault: edge.fault.map(|fault| fault.to_string()),

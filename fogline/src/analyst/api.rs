@@ -88,6 +88,16 @@ impl Api {
         self.send(Method::Post, path, Some(body.to_string()))
     }
 
+    /// Asks for something to be put in the place of what is there.
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Result<Answer, AnalystError> {
+        self.send(Method::Put, path, Some(body.to_string()))
+    }
+
+    /// Asks for something to be removed.
+    pub(crate) fn delete(&self, path: &str) -> Result<Answer, AnalystError> {
+        self.send(Method::Delete, path, None)
+    }
+
     fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<Answer, AnalystError> {
         let (mut last, mut stands_by) = (None, None);
         for address in self.addresses()? {

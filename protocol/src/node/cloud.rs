@@ -6,6 +6,7 @@ mod answering;
 mod billing;
 mod committing;
 mod concealing;
+mod directing;
 mod folding;
 mod interface;
 mod newest;
@@ -32,6 +33,7 @@ use agents::Agents;
 use answering::Answers;
 use billing::Ledger;
 use committing::{Committing, Pending};
+use directing::Directives;
 use noticing::Notices;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -61,6 +63,7 @@ pub struct CloudNode {
     statuses: BTreeMap<AgentId, AgentStatus>,
     issued: Issued,
     steering: Steering,
+    directives: Directives,
     notices: Notices,
     answers: Answers,
     ledger: Ledger,
@@ -91,6 +94,7 @@ impl CloudNode {
             statuses: BTreeMap::new(),
             issued: Issued::new(term, recovered.decisions, now),
             steering,
+            directives: Directives::new(recovered.directives),
             notices: Notices::default(),
             answers: Answers::new(recovered.latest),
             ledger: Ledger::new(recovered.stays, plate_key),
@@ -161,6 +165,7 @@ impl CloudNode {
         self.counters.take("hello");
         unknown.into_iter().for_each(|stream| self.recall(id, stream));
         self.answer_hello(id);
+        self.direct_agent(id, now);
     }
 
     /// A hello is answered when every stream that it names is known.
@@ -250,6 +255,7 @@ impl CloudNode {
         }
         self.steering.merge(&commit.folds, now);
         self.issued.committed(&commit.decisions);
+        self.directed(commit.id);
         self.answers.merge(&commit.latest);
         self.counters.decisions_issued +=
             self.notices.merge(&commit.latest, &self.config.places, &mut self.issued, now);
@@ -258,7 +264,7 @@ impl CloudNode {
     /// Starts whatever may be started now.
     fn advance(&mut self, now: Now) {
         self.tick(now);
-        self.counters.decisions_issued += self.steering.decide(&mut self.issued, now);
+        self.counters.decisions_issued += self.steering.decide(&mut self.issued, &mut self.directives, now);
         self.send_acks(now.mono);
         self.commit(now);
         self.send_decisions(now.mono);
@@ -270,6 +276,7 @@ impl CloudNode {
         }
         self.next_tick = now.mono + TICK;
         self.pending.hurry |= !self.statuses.is_empty();
+        self.end_directives(now);
         // Who waits for the others to have its bills must not take that for silence.
         self.withheld.agents().for_each(|id| self.agents.owe_ack(id));
         let agents = self.agents.len();
@@ -280,6 +287,7 @@ impl CloudNode {
             let agents = &self.agents;
             self.issued.forget_all_but(|id| agents.knows(id));
             self.notices.forget_all_but(|id| agents.knows(id));
+            self.directives.forget_all_but(|id| agents.knows(id));
         }
     }
 
@@ -290,13 +298,14 @@ impl CloudNode {
             }
             return;
         }
-        if !self.pending.is_due() && !self.issued.has_changes() {
+        if !self.pending.is_due() && !self.issued.has_changes() && !self.directives.has_changes() {
             return;
         }
         self.commits += 1;
         let mut commit = crate::store::Commit { run: self.config.run, id: self.commits, ..Default::default() };
         commit.term = self.issued.term().counter;
         commit.decisions = self.issued.take_changes();
+        commit.directives = self.directives.take_changes(commit.id);
         commit.statuses = std::mem::take(&mut self.statuses).into_values().collect();
         let held = self.pending.stage(&mut self.agents, &mut commit);
         let (folds, out_of_range) = folding::fold(&commit.points, &self.config.places);
@@ -318,6 +327,7 @@ impl Machine for CloudNode {
             CloudInput::Connected { broker } => drop(self.connected.insert(broker)),
             CloudInput::Disconnected { broker } => drop(self.connected.remove(&broker)),
             CloudInput::Message { broker, topic, payload } => self.message(broker, &topic, &payload, now),
+            CloudInput::Direct { ticket, change } => self.direct(ticket, change, now),
             CloudInput::Store(StoreAnswer::Committed(id, result)) => self.committed(id, result, now),
             CloudInput::Store(StoreAnswer::Recalled(id, stream, result)) => self.recalled(&id, stream, result, now),
             // They are for the site around this node.

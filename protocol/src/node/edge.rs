@@ -9,6 +9,7 @@ mod interface;
 mod recent;
 mod saying;
 mod snapshot;
+mod tuning;
 mod tuples;
 
 pub use asking::{Answer, Question};
@@ -25,6 +26,7 @@ use crate::queue::{Free, FullPolicy, QueueCommand, QueueFault, QueueState, Queue
 use crate::register::{InForce, Received};
 use crate::time::{Monotonic, Now};
 use crate::topic::{Down, Topic, Up};
+use crate::trial::Trial;
 use crate::wire::{Ack, Decision, DecisionAck, Message, Reply, State, Status};
 use asking::Asking;
 use batching::Batching;
@@ -62,6 +64,9 @@ pub struct EdgeNode {
     recent: Recent,
     tuples: Tuples,
     in_force: InForce,
+    trial: Trial,
+    /// The first hello whose answer shows that an ingester is heard with the configuration that is tried.
+    asked_from: u64,
     hello: HelloTimer,
     failover: Failover,
     asking: Asking,
@@ -107,6 +112,8 @@ impl EdgeNode {
             recent: Recent::default(),
             tuples: Tuples::default(),
             in_force,
+            trial: Trial::new(&state.decisions, config.trial),
+            asked_from: 0,
             hello: HelloTimer::new(config.seed),
             failover: Failover::new(config.failover, config.seed),
             asking: Asking::new(config.questions.clone(), now.mono),
@@ -187,6 +194,7 @@ impl EdgeNode {
         let understood = match to_us {
             Down::Ack => Ack::decode(payload).map(|ack| self.acknowledged(&ack, now)),
             Down::Limit | Down::Notice => Decision::decode(payload).map(|decision| self.decided(decision, now)),
+            Down::Config => Decision::decode(payload).map(|decision| self.configured(decision, now)),
             Down::Reply => Reply::decode(payload).map(|reply| self.replied(&reply, now)),
         };
         match understood {
@@ -213,6 +221,9 @@ impl EdgeNode {
             self.introduce(now.mono);
         }
         let answers_hello = ack.hello.is_some_and(|number| self.hello.answered(number, now.mono));
+        if answers_hello && ack.hello.is_some_and(|number| number >= self.asked_from) {
+            self.trial.heard();
+        }
         if let Some(reply) = &ack.reply {
             self.replied(reply, now);
         }
@@ -253,6 +264,7 @@ impl EdgeNode {
         for key in self.in_force.expire(now.mono) {
             self.effects.push_back(EdgeEffect::InForce { key, decision: None });
         }
+        self.try_configuration(now);
         if self.connected {
             self.say_hello(now.mono);
             self.say_status(now);
@@ -367,6 +379,7 @@ impl Machine for EdgeNode {
             self.sender.poll_timeout(),
             self.batching.poll_timeout(),
             self.in_force.next_expiry(),
+            self.trial.poll_timeout(),
             self.retry_at,
             self.next_look(),
             self.failover.poll_timeout(),

@@ -211,6 +211,7 @@ impl Machine for SiteNode {
             SiteInput::Disconnected { broker } => self.disconnected(broker, now),
             SiteInput::Message { broker, topic, payload } => self.message(broker, topic, payload, now),
             SiteInput::Store(answer) => self.store_answered(answer, now),
+            SiteInput::Direct { ticket, change } => self.direct(ticket, change, now),
         }
         self.advance(now);
     }

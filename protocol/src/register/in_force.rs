@@ -2,6 +2,7 @@
 
 use crate::ids::Term;
 use crate::queue::SavedDecision;
+use crate::sensing;
 use crate::time::{Monotonic, Now, Wall};
 use crate::wire::{Decision, DecisionAck, Outcome};
 use std::cmp::Ordering;
@@ -45,6 +46,10 @@ impl InForce {
         let mut all = Self::default();
         for SavedDecision { decision, received } in saved {
             all.raise_term(&decision.term);
+            // It is tried before it is in force: that is not for a register to do.
+            if decision.key == sensing::KEY {
+                continue;
+            }
             let expires = now.mono + remaining(decision, *received, now.wall);
             let register = Register { saved: decision.clone(), expires, expired: expires <= now.mono };
             all.registers.insert(decision.key.clone(), register);
@@ -119,10 +124,17 @@ impl InForce {
         self.registers.values().filter(|register| !register.expired).map(|register| register.expires).min()
     }
 
+    /// The answer to a decision that is not kept here.
+    #[must_use]
+    pub fn answer_for(&mut self, decision: &Decision, outcome: Outcome, reason: Option<String>) -> DecisionAck {
+        self.raise_term(&decision.term);
+        DecisionAck { reason, ..self.answer(decision, outcome) }
+    }
+
     fn answer(&self, decision: &Decision, outcome: Outcome) -> DecisionAck {
         let highest = self.highest.clone();
         let (key, term) = (decision.key.clone(), decision.term.clone());
-        DecisionAck { key, term, seq: decision.seq, decided_us: decision.decided_us, outcome, highest }
+        DecisionAck { key, term, seq: decision.seq, decided_us: decision.decided_us, outcome, highest, reason: None }
     }
 
     fn raise_term(&mut self, term: &Term) {

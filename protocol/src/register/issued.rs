@@ -1,5 +1,6 @@
 //! The decisions that an ingester has sent.
 
+use crate::directive::directive_of;
 use crate::ids::{AgentId, SEQ_MAX, Seq, Term};
 use crate::store::{DecisionRecord, Fate};
 use crate::time::{Monotonic, Now, Wall};
@@ -54,7 +55,10 @@ impl Issued {
         let mut all = Self { term, began, outstanding, newest, changes: Vec::new() };
         for record in recovered {
             let (at, decision) = ((record.agent.clone(), record.decision.key.clone()), &record.decision);
-            all.newest.insert(at, (decision.seq, decision.body.clone()));
+            all.newest.insert(at.clone(), (decision.seq, decision.body.clone()));
+            if record.fate == Fate::Expired {
+                all.unsay(&at);
+            }
             if record.fate != Fate::Outstanding {
                 continue;
             }
@@ -143,7 +147,8 @@ impl Issued {
             return false;
         }
         let Some(register) = self.outstanding.remove(&at) else { return false };
-        self.changes.push(record(agent, &register, Fate::Acknowledged(ack.outcome)));
+        let answered = record(agent, &register, Fate::Acknowledged(ack.outcome));
+        self.changes.push(DecisionRecord { reason: ack.reason.clone(), ..answered });
         if ack.outcome == Outcome::Superseded {
             self.decide_above(agent, register, ack.highest.as_ref(), now);
         }
@@ -211,11 +216,12 @@ impl Issued {
         due
     }
 
-    /// Forgets what was decided for agents that nobody has heard of for long. One that comes back has a newer decision than
-    /// the first that it gets then, refuses that, and so raises the term.
+    /// Forgets what was decided for agents that nobody has heard of for long, but directives, of whose end they must hear. One
+    /// that comes back has a newer decision than the first that it gets then, refuses that, and so raises the term.
     pub fn forget_all_but(&mut self, knows: impl Fn(&AgentId) -> bool) {
         let outstanding = &self.outstanding;
-        self.newest.retain(|at, _| outstanding.contains_key(at) || knows(&at.0));
+        self.newest
+            .retain(|at, (_, body)| outstanding.contains_key(at) || knows(&at.0) || directive_of(body).is_some());
     }
 
     /// When [`Issued::due`] has something to do.
@@ -239,13 +245,32 @@ impl Issued {
         for at in expired {
             if let Some(register) = self.outstanding.remove(&at) {
                 self.changes.push(record(&at.0, &register, Fate::Expired));
+                self.unsay(&at);
             }
         }
+    }
+
+    /// A directive of which the agent never said that it heard: it is to be told again when it comes.
+    fn unsay(&mut self, at: &(AgentId, String)) {
+        if let Some((_, body)) = self.newest.get_mut(at).filter(|(_, body)| directive_of(body).is_some()) {
+            *body = serde_json::Value::Null;
+        }
+    }
+
+    /// The newest decisions that tell of a directive: to whom, in which register, and which.
+    pub fn directed(&self) -> impl Iterator<Item = (&AgentId, &str, u64)> {
+        self.newest.iter().filter_map(|((agent, key), (_, body))| Some((agent, key.as_str(), directive_of(body)?)))
     }
 }
 
 fn record(agent: &AgentId, register: &Register, fate: Fate) -> DecisionRecord {
-    DecisionRecord { agent: agent.clone(), decision: register.decision.clone(), decided: register.decided, fate }
+    DecisionRecord {
+        agent: agent.clone(),
+        decision: register.decision.clone(),
+        decided: register.decided,
+        fate,
+        reason: None,
+    }
 }
 
 #[cfg(test)]
@@ -274,9 +299,9 @@ mod tests {
 
     fn superseded(all: &Issued, highest: u64) -> DecisionAck {
         let (term, seq) = (all.term().clone(), 1);
-        let highest = Some(Term { counter: highest, ..term.clone() });
+        let (highest, reason) = (Some(Term { counter: highest, ..term.clone() }), None);
         let decided_us = now(0).wall.us();
-        DecisionAck { key: "limit".into(), term, seq, decided_us, outcome: Outcome::Superseded, highest }
+        DecisionAck { key: "limit".into(), term, seq, decided_us, outcome: Outcome::Superseded, highest, reason }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use super::{AgentStatus, Clarification, DecisionRecord, Fate, Fold, Latest, Progress, Stay};
 use crate::delivery::ranges::Range;
+use crate::directive::Directive;
 use crate::ids::{AgentId, Name, Seq, StreamId};
 use crate::time::Wall;
 use crate::usecase;
@@ -25,6 +26,9 @@ pub struct Rows {
     /// Decisions and where they stand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<DecisionRow>,
+    /// What operators decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directives: Vec<Directive>,
     /// The newest status of agents.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statuses: Vec<StatusRow>,
@@ -98,8 +102,11 @@ pub struct DecisionRow {
     pub owner: Owner,
     /// The decision.
     pub decision: Decision,
-    /// `outstanding`, `applied`, `superseded`, `replaced` or `expired`.
+    /// `outstanding`, `applied`, `superseded`, `refused`, `rolled_back`, `replaced` or `expired`.
     pub fate: FateWord,
+    /// Why it is not in force, as the agent said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// [`Fate`] as a word.
@@ -112,6 +119,10 @@ pub enum FateWord {
     Applied,
     /// Answered: superseded.
     Superseded,
+    /// Answered: refused.
+    Refused,
+    /// Answered: rolled back.
+    RolledBack,
     /// [`Fate::Replaced`].
     Replaced,
     /// [`Fate::Expired`].
@@ -143,6 +154,7 @@ impl Rows {
         self.progress.len()
             + self.averages.len()
             + self.decisions.len()
+            + self.directives.len()
             + self.statuses.len()
             + self.latest.len()
             + self.stays.len()
@@ -155,6 +167,7 @@ impl Rows {
         self.progress.extend(more.progress);
         self.averages.extend(more.averages);
         self.decisions.extend(more.decisions);
+        self.directives.extend(more.directives);
         self.statuses.extend(more.statuses);
         self.latest.extend(more.latest);
         self.stays.extend(more.stays);
@@ -230,10 +243,12 @@ impl DecisionRow {
             Fate::Outstanding => FateWord::Outstanding,
             Fate::Acknowledged(Outcome::Applied) => FateWord::Applied,
             Fate::Acknowledged(Outcome::Superseded) => FateWord::Superseded,
+            Fate::Acknowledged(Outcome::Refused) => FateWord::Refused,
+            Fate::Acknowledged(Outcome::RolledBack) => FateWord::RolledBack,
             Fate::Replaced => FateWord::Replaced,
             Fate::Expired => FateWord::Expired,
         };
-        Self { owner: (&record.agent).into(), decision: record.decision.clone(), fate }
+        Self { owner: (&record.agent).into(), decision: record.decision.clone(), fate, reason: record.reason.clone() }
     }
 
     /// The decision as it is kept.
@@ -243,11 +258,13 @@ impl DecisionRow {
             FateWord::Outstanding => Fate::Outstanding,
             FateWord::Applied => Fate::Acknowledged(Outcome::Applied),
             FateWord::Superseded => Fate::Acknowledged(Outcome::Superseded),
+            FateWord::Refused => Fate::Acknowledged(Outcome::Refused),
+            FateWord::RolledBack => Fate::Acknowledged(Outcome::RolledBack),
             FateWord::Replaced => Fate::Replaced,
             FateWord::Expired => Fate::Expired,
         };
         let decided = Wall::from_us(self.decision.decided_us);
-        DecisionRecord { agent: self.owner.into(), decision: self.decision, decided, fate }
+        DecisionRecord { agent: self.owner.into(), decision: self.decision, decided, fate, reason: self.reason }
     }
 }
 

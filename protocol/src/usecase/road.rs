@@ -76,6 +76,22 @@ impl UseCase for Road {
         Some(Verdict { ttl_ms: rule.ttl_ms, body })
     }
 
+    fn overridden(&self, body: &serde_json::Value, rule: &LimitRule) -> Result<serde_json::Value, String> {
+        let limit_kmh = body.get("limit_kmh").and_then(serde_json::Value::as_f64);
+        match limit_kmh {
+            Some(kmh) if (rule.min_kmh..=rule.max_kmh).contains(&kmh) => Ok(json!({ "limit_kmh": kmh })),
+            _ => Err(format!(
+                "limit_kmh is not a number from {} to {}, between which limits are here: see --limit-min and --limit-max of the \
+                 ingester",
+                rule.min_kmh, rule.max_kmh
+            )),
+        }
+    }
+
+    fn undecided(&self) -> serde_json::Value {
+        json!({ "limit_kmh": null })
+    }
+
     fn simulate(&self, sensor: &str, ts: Wall, rng: &mut Rng, into: &mut Readings) {
         let speed = round(rng.between(70.0, 120.0));
         // The name was checked when the simulation was set up, and the value is in range.

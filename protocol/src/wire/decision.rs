@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The longest time that a decision may be in force: a day. What should last longer is configuration.
 pub const TTL_MAX_MS: u64 = 24 * 60 * 60 * 1000;
 
+/// The longest reason that an agent gives, in bytes.
+pub const REASON_MAX_BYTES: usize = 256;
+
 /// The value of a register of one agent: the newest replaces all before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
@@ -45,6 +48,9 @@ pub struct DecisionAck {
     /// The highest term of which the agent has heard: whoever decides for it has to be above.
     #[serde(default)]
     pub highest: Option<Term>,
+    /// Why it is not in force, in words, at most [`REASON_MAX_BYTES`]; left out when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What became of a decision.
@@ -55,6 +61,10 @@ pub enum Outcome {
     Applied,
     /// The agent has a newer one.
     Superseded,
+    /// The agent cannot use it, and has changed nothing.
+    Refused,
+    /// The agent has tried it and went back to what it had before: it did not hear an ingester in time, or did not live to.
+    RolledBack,
 }
 
 impl Decision {
@@ -84,6 +94,9 @@ impl Message for DecisionAck {
         check_seq("term", self.term.counter)?;
         check_reported_term(self.highest.as_ref())?;
         check_decided(self.decided_us)?;
+        if self.reason.as_ref().is_some_and(|reason| reason.len() > REASON_MAX_BYTES) {
+            return Err(WireError::Value { what: "reason" });
+        }
         check_seq("seq", self.seq)
     }
 }

@@ -61,6 +61,7 @@ impl Desk {
             clock,
             order: Order::FreshFirst,
             questions: Vec::new(),
+            trial: Duration::from_secs(120),
             seed: 1,
         };
         let node = EdgeNode::new(config, &state, now(1));
@@ -147,7 +148,7 @@ impl Desk {
                 Some(EdgeEffect::Queue(command)) => self.ask(command),
                 Some(EdgeEffect::Publish(publish)) => self.said(&publish),
                 Some(EdgeEffect::Accepted { ticket }) => assert!(ticket <= self.tickets),
-                Some(EdgeEffect::InForce { .. }) => {}
+                Some(EdgeEffect::InForce { .. } | EdgeEffect::Tune(_)) => {}
                 Some(EdgeEffect::UseBroker(to)) => panic!("there is one broker: {to:?}"),
                 None => return,
             }

@@ -31,7 +31,7 @@ pub(super) fn hello(number: u64, term: Option<Term>, streams: &[u64]) -> Vec<u8>
 }
 
 pub(super) fn answer(key: &str, of: Term, seq: u64, outcome: Outcome, highest: Option<Term>) -> Vec<u8> {
-    DecisionAck { key: key.to_owned(), term: of, seq, decided_us: 5, outcome, highest }.encode()
+    DecisionAck { key: key.to_owned(), term: of, seq, decided_us: 5, outcome, highest, reason: None }.encode()
 }
 
 pub(super) fn status(online: bool, connection: (u64, u64), ts_us: i64) -> Vec<u8> {

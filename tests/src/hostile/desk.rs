@@ -89,6 +89,7 @@ impl Desk {
             while let Some(effect) = self.node.poll_effect() {
                 match effect {
                     CloudEffect::Publish { publish, .. } => self.said(&publish.topic, &publish.payload),
+                    CloudEffect::Directed { .. } => {}
                     CloudEffect::Store(command) => self.asked.push_back(command),
                 }
             }

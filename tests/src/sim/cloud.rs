@@ -244,6 +244,8 @@ impl World {
             match effect {
                 SiteEffect::Publish { broker, publish } => self.cloud_publishes(site, broker, &publish)?,
                 SiteEffect::Store(command) => self.ask_store(site, command),
+                // Nobody decides anything here: protocol/tests/directives.rs does.
+                SiteEffect::Directed { .. } => {}
                 SiteEffect::Listen(listens) => self.network.listen(party, listens, self.now_us, &mut self.agenda),
                 SiteEffect::Conflict { .. } => return Err(Violation::new("CONFLICT: one store, and two".to_owned())),
             }

@@ -146,6 +146,7 @@ impl World {
             seed: self.saboteur.entropy(index, edge.rng.next_u64()),
             order: Order::FreshFirst,
             questions: Vec::new(),
+            trial: fogline_protocol::trial::TRIAL_FOR,
         };
         edge.node = Some(EdgeNode::new(config, &state, now));
         edge.life += 1;
@@ -313,6 +314,7 @@ impl World {
                     self.coverage.add("reading accepted", serials.end - serials.start);
                     self.ledger.accepted(index, serials)?;
                 }
+                EdgeEffect::Tune(_) => {}
                 EdgeEffect::InForce { decision: Some(decision), .. } => {
                     self.limits.applied(index, &self.options.agents[index].id, &decision)?;
                 }

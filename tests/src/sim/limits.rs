@@ -118,6 +118,8 @@ impl Limits {
             Fate::Outstanding => {}
             Fate::Acknowledged(Outcome::Applied) => coverage.count("limit applied"),
             Fate::Acknowledged(Outcome::Superseded) => coverage.count("limit refused as older"),
+            // Only of what an operator decides, which nobody does here.
+            Fate::Acknowledged(Outcome::Refused | Outcome::RolledBack) => {}
             Fate::Replaced => coverage.count("limit replaced"),
             Fate::Expired => coverage.count("limit expired"),
         }

@@ -68,7 +68,7 @@ fn decision(fate: Fate) -> DecisionRecord {
     let term = Term { counter: 3, ingester: Name::new("cloud-1").unwrap() };
     let (decided_us, body) = (EPOCH_US, json!({"limit_kmh": 90}));
     let decision = Decision { key: "limit".into(), term, seq: 5, decided_us, ttl_ms: 60_000, body };
-    DecisionRecord { agent: agent("r1"), decision, decided: Wall::from_us(EPOCH_US), fate }
+    DecisionRecord { agent: agent("r1"), decision, decided: Wall::from_us(EPOCH_US), fate, reason: None }
 }
 
 #[test]

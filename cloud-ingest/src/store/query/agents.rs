@@ -104,10 +104,14 @@ pub struct DecisionRow {
     pub decided_us: i64,
     /// How long it is in force, in milliseconds.
     pub ttl_ms: u64,
-    /// `outstanding`, `applied`, `superseded`, `replaced` or `expired`.
+    /// `outstanding`, `applied`, `superseded`, `refused`, `rolled_back`, `replaced` or `expired`.
     pub fate: &'static str,
     /// Whether the agent has answered.
     pub acknowledged: bool,
+    /// Why it is not in force, as the agent said it; left out where it is, or was not answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub reason: Option<String>,
 }
 
 impl From<DecisionRecord> for DecisionRow {
@@ -121,6 +125,7 @@ impl From<DecisionRecord> for DecisionRow {
             ttl_ms: record.decision.ttl_ms,
             fate: decisions::fate_name(record.fate),
             acknowledged: matches!(record.fate, Fate::Acknowledged(_)),
+            reason: record.reason,
         }
     }
 }

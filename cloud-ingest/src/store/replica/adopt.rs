@@ -3,7 +3,7 @@
 use super::super::commit::fault;
 use super::super::names::Names;
 use super::super::number::{now_us, to_sql};
-use super::super::{StateDb, agents, aggregates, decisions, latest, ledger, progress};
+use super::super::{StateDb, agents, aggregates, decisions, directives, latest, ledger, progress};
 use fogline_protocol::store::{Progress, ProgressRow, Rows, StoreFault, StreamProgress};
 use fogline_protocol::usecase::parking::PlateKey;
 use rusqlite::{Connection, TransactionBehavior};
@@ -41,6 +41,9 @@ fn save(db: &Connection, names: &mut Names, rows: &Rows) -> rusqlite::Result<()>
     for record in rows.decisions.iter().map(|row| row.clone().record()) {
         decisions::save(db, names, &record)?;
         decisions::settle(db, names, &record)?;
+    }
+    for directive in &rows.directives {
+        directives::save(db, directive)?;
     }
     for row in &rows.statuses {
         agents::save(db, names, &row.clone().status())?;

@@ -2,9 +2,10 @@
 //! a page costs the same wherever it begins. What changes behind a place is for the log of changes to say.
 
 use super::super::number::to_sql;
-use super::super::{agents, aggregates, decisions, latest, ledger, progress};
+use super::super::{agents, aggregates, decisions, directives, latest, ledger, progress};
 use super::GAPS_PER_ROW;
 use super::place::Place;
+use fogline_protocol::directive::Directive;
 use fogline_protocol::ids::{AgentId, StreamId};
 use fogline_protocol::store::{
     AverageRow, Clarification, DecisionRow, Latest, Owner, Page, ProgressRow, Rows, StatusRow, Stay,
@@ -16,6 +17,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 enum Entry {
     Progress(ProgressRow),
     Decisions(Vec<DecisionRow>),
+    Directive(Directive),
     Status(StatusRow),
     Latest(Latest),
     Stay(Stay),
@@ -43,6 +45,7 @@ impl Entry {
         let json = match self {
             Self::Progress(row) => serde_json::to_string(row),
             Self::Decisions(rows) => serde_json::to_string(rows),
+            Self::Directive(row) => serde_json::to_string(row),
             Self::Status(row) => serde_json::to_string(row),
             Self::Latest(row) => serde_json::to_string(row),
             Self::Stay(row) => serde_json::to_string(row),
@@ -57,6 +60,7 @@ impl Entry {
         match self {
             Self::Progress(row) => rows.progress.push(row),
             Self::Decisions(more) => rows.decisions.extend(more),
+            Self::Directive(row) => rows.directives.push(row),
             Self::Status(row) => rows.statuses.push(row),
             Self::Latest(row) => rows.latest.push(row),
             Self::Stay(row) => rows.stays.push(row),
@@ -74,6 +78,8 @@ fn entry_after(db: &Connection, mut place: Place) -> rusqlite::Result<Found> {
         let found = match place {
             Place::Progress { stream, gap } => progress_after(db, stream, gap)?,
             Place::Decisions { agent } => decisions_after(db, agent)?,
+            Place::Directives { directive } => directives::after(db, directive)?
+                .map(|row| (Place::Directives { directive: to_sql(row.id) }, Entry::Directive(row))),
             Place::Statuses { agent } => status_after(db, agent)?,
             Place::Latest { series } => {
                 latest::after(db, series)?.map(|(series, row)| (Place::Latest { series }, Entry::Latest(row)))

@@ -9,6 +9,8 @@ pub(super) enum Place {
     Progress { stream: i64, gap: i64 },
     /// After the decisions for this agent.
     Decisions { agent: i64 },
+    /// After this directive.
+    Directives { directive: i64 },
     /// After the status of this agent.
     Statuses { agent: i64 },
     /// After this sensor's newest reading.
@@ -31,7 +33,8 @@ impl Place {
     pub(super) const fn next_section(self) -> Option<Self> {
         match self {
             Self::Progress { .. } => Some(Self::Decisions { agent: 0 }),
-            Self::Decisions { .. } => Some(Self::Statuses { agent: 0 }),
+            Self::Decisions { .. } => Some(Self::Directives { directive: 0 }),
+            Self::Directives { .. } => Some(Self::Statuses { agent: 0 }),
             Self::Statuses { .. } => Some(Self::Latest { series: 0 }),
             Self::Latest { .. } => Some(Self::Stays { stay: 0 }),
             Self::Stays { .. } => Some(Self::Clarifications { clarification: 0 }),
@@ -47,6 +50,7 @@ impl Place {
         match (section, numbers.as_slice()) {
             ("progress", &[stream, gap]) => Some(Self::Progress { stream, gap }),
             ("decisions", &[agent]) => Some(Self::Decisions { agent }),
+            ("directives", &[directive]) => Some(Self::Directives { directive }),
             ("statuses", &[agent]) => Some(Self::Statuses { agent }),
             ("latest", &[series]) => Some(Self::Latest { series }),
             ("stays", &[stay]) => Some(Self::Stays { stay }),
@@ -62,6 +66,7 @@ impl fmt::Display for Place {
         match self {
             Self::Progress { stream, gap } => write!(f, "progress:{stream}/{gap}"),
             Self::Decisions { agent } => write!(f, "decisions:{agent}"),
+            Self::Directives { directive } => write!(f, "directives:{directive}"),
             Self::Statuses { agent } => write!(f, "statuses:{agent}"),
             Self::Latest { series } => write!(f, "latest:{series}"),
             Self::Stays { stay } => write!(f, "stays:{stay}"),
@@ -82,6 +87,7 @@ mod tests {
             Place::START,
             Place::Progress { stream: 7, gap: 9 },
             Place::Decisions { agent: 3 },
+            Place::Directives { directive: 8 },
             Place::Statuses { agent: 4 },
             Place::Latest { series: 5 },
             Place::Stays { stay: 6 },

@@ -4,6 +4,7 @@ use super::super::testing::{EPOCH_US, agent, commit, decision, fold, sqlite, sta
 use super::super::{SqliteStore, Store as _};
 use super::*;
 use fogline_protocol::delivery::ranges::Range;
+use fogline_protocol::directive::{Directive, End, Ended, Target};
 use fogline_protocol::ids::{AgentId, StreamId};
 use fogline_protocol::rng::Rng;
 use fogline_protocol::store::{
@@ -27,6 +28,7 @@ struct Leader {
     through: BTreeMap<(AgentId, StreamId), u64>,
     newest: BTreeMap<(AgentId, &'static str), DecisionRecord>,
     inside: Vec<Stay>,
+    directed: BTreeMap<Target, Directive>,
 }
 
 impl Leader {
@@ -38,6 +40,7 @@ impl Leader {
             through: BTreeMap::new(),
             newest: BTreeMap::new(),
             inside: Vec::new(),
+            directed: BTreeMap::new(),
         }
     }
 
@@ -68,6 +71,7 @@ impl Leader {
             commit.latest.push(self.latest());
         }
         self.park(&mut commit.bills);
+        self.direct(&mut commit.directives);
         self.store.commit(&commit).unwrap();
         commit
     }
@@ -177,6 +181,26 @@ impl Leader {
         }
     }
 
+    /// An operator sets something, which ends what he had set before, or takes it back.
+    fn direct(&mut self, into: &mut Vec<Directive>) {
+        let AgentId { region, agent } = self.agent();
+        let agent = (self.pick(2) == 0).then_some(agent);
+        let target = Target { region, agent, key: "limit".to_owned() };
+        let (pick, id) = (self.pick(4), self.id);
+        let how = if pick == 0 { End::Replaced } else { End::Cleared };
+        if pick < 2
+            && let Some(before) = self.directed.remove(&target)
+        {
+            into.push(Directive { ended: Some(Ended { at_us: 8, how, by: None }), ..before });
+        }
+        if pick == 0 {
+            let (body, by) = (serde_json::json!({ "limit_kmh": 80 }), Some("anna".to_owned()));
+            let set = Directive { id, target: target.clone(), body, by, set_us: 7, until_us: Some(9), ended: None };
+            self.directed.insert(target, set.clone());
+            into.push(set);
+        }
+    }
+
     /// What a log says of a commit. Of the decisions of a register the last.
     fn named(&mut self, commit: &Commit) -> Rows {
         let streams = commit.progress.iter().map(|change| (change.agent.clone(), change.stream)).collect();
@@ -189,6 +213,7 @@ impl Leader {
         rows.decisions = newest.into_values().map(DecisionRow::new).collect();
         rows.statuses = commit.statuses.iter().map(StatusRow::new).collect();
         rows.latest.clone_from(&commit.latest);
+        rows.directives.clone_from(&commit.directives);
         rows.stays.clone_from(&commit.bills.stays);
         rows.clarifications.clone_from(&commit.bills.clarifications);
         rows
@@ -214,12 +239,23 @@ fn pages(state: &StateDb, bytes: usize) -> Vec<Page> {
 /// All rows as texts in an order of their own, and what is not in rows.
 fn known(store: &mut SqliteStore) -> Vec<String> {
     let mut known = Vec::new();
-    for Rows { term: _, progress, averages, decisions, statuses, latest, stays, clarifications, plate_key } in
-        pages(store.state(), 1 << 20).into_iter().map(|page| page.rows)
+    for Rows {
+        term: _,
+        progress,
+        averages,
+        decisions,
+        directives,
+        statuses,
+        latest,
+        stays,
+        clarifications,
+        plate_key,
+    } in pages(store.state(), 1 << 20).into_iter().map(|page| page.rows)
     {
         known.extend(progress.iter().map(|row| serde_json::to_string(row).unwrap()));
         known.extend(averages.iter().map(|row| serde_json::to_string(row).unwrap()));
         known.extend(decisions.iter().map(|row| serde_json::to_string(row).unwrap()));
+        known.extend(directives.iter().map(|row| serde_json::to_string(row).unwrap()));
         known.extend(statuses.iter().map(|row| serde_json::to_string(row).unwrap()));
         known.extend(latest.iter().map(|row| serde_json::to_string(row).unwrap()));
         known.extend(stays.iter().map(|row| serde_json::to_string(row).unwrap()));

@@ -1,5 +1,6 @@
 //! What a cloud node is told at its start, what it hears, and what it asks for.
 
+use crate::directive::{Directive, DirectiveChange, DirectiveRefusal};
 use crate::ids::Name;
 use crate::node::Publish;
 use crate::store::{StoreAnswer, StoreCommand};
@@ -69,6 +70,13 @@ pub enum CloudInput {
     },
     /// The store answered.
     Store(StoreAnswer),
+    /// An operator decides something. Answered by [`CloudEffect::Directed`].
+    Direct {
+        /// Comes back with the answer.
+        ticket: u64,
+        /// What.
+        change: DirectiveChange,
+    },
 }
 
 /// What is to be done.
@@ -83,4 +91,12 @@ pub enum CloudEffect {
     },
     /// For the store. Its answer comes back as [`CloudInput::Store`].
     Store(StoreCommand),
+    /// What became of what an operator decided: it is kept, here and by one that stands by with a state of its own, or it was
+    /// refused.
+    Directed {
+        /// That of the question.
+        ticket: u64,
+        /// The directive as it is now.
+        result: Result<Directive, DirectiveRefusal>,
+    },
 }

@@ -1,5 +1,7 @@
 //! From averages to decisions. Only readings that were on time steer.
 
+use super::directing::Directives;
+use crate::directive::directive_of;
 use crate::ids::{AgentId, Name};
 use crate::register::Issued;
 use crate::store::Fold;
@@ -47,7 +49,7 @@ impl Steering {
     }
 
     /// Decides upon the windows whose time is over. Gives how many decisions that were.
-    pub(super) fn decide(&mut self, issued: &mut Issued, now: Now) -> u64 {
+    pub(super) fn decide(&mut self, issued: &mut Issued, directives: &mut Directives, now: Now) -> u64 {
         self.read = now;
         let mut closed = Closed::new();
         for (start, (kind, scope), values) in self.windows.close(now.wall) {
@@ -61,7 +63,7 @@ impl Steering {
             let Some(usecase) = usecase::find(kind) else { continue };
             for (scope, region) in &averages {
                 if let Scope::Region(name) = scope {
-                    decisions += self.decide_for(usecase, window, (name, region), &averages, issued, now);
+                    decisions += self.decide_for(usecase, window, (name, region), &averages, (issued, directives), now);
                 }
             }
         }
@@ -74,7 +76,7 @@ impl Steering {
         window: Wall,
         (name, region): (&Name, &Aggregate),
         all: &BTreeMap<Scope, Aggregate>,
-        issued: &mut Issued,
+        (issued, directives): (&mut Issued, &mut Directives),
         now: Now,
     ) -> u64 {
         let Some(steering) = usecase.steering() else { return 0 };
@@ -82,8 +84,11 @@ impl Steering {
         let mut decisions = 0;
         for (_, agent) in self.listeners.keys().filter(listens) {
             let averages = Averages { window, region: *region, agent: all.get(&Scope::Agent(agent.clone())).copied() };
-            let previous = issued.newest_body(agent, steering.key);
-            if let Some(verdict) = usecase.decide(&averages, previous, &self.rule) {
+            // What an operator set is no step from which the next one follows.
+            let told = issued.newest_body(agent, steering.key).filter(|body| directive_of(body).is_none());
+            let previous = directives.computed(agent, steering.key).or(told);
+            let Some(verdict) = usecase.decide(&averages, previous, &self.rule) else { continue };
+            if let Some(verdict) = directives.outranks(agent, steering.key, verdict, now.mono) {
                 issued.issue(agent, steering.key, verdict, now);
                 decisions += 1;
             }

@@ -52,6 +52,11 @@ impl Withheld {
         }
     }
 
+    /// Whether somebody stands by who will say what it keeps.
+    pub(super) const fn has_standby(&self) -> bool {
+        self.standby
+    }
+
     /// How many streams wait.
     pub(super) fn len(&self) -> usize {
         self.streams.len()
@@ -96,6 +101,7 @@ impl CloudNode {
     /// All that commits up to this one changed is kept by one that stands by.
     pub(in crate::node) fn kept_elsewhere(&mut self, commit: u64) {
         self.withheld.kept(commit).iter().for_each(|agent| self.agents.owe_ack(agent));
+        self.say_directed(commit);
     }
 }
 

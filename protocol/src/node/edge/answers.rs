@@ -45,9 +45,10 @@ impl EdgeNode {
             }
             // Whoever asked for it hears of it.
             QueueAnswer::Dropped(Err(_)) => {}
+            QueueAnswer::DecisionSaved(Ok(key)) if self.configuration_saved(&key, now) => {}
             QueueAnswer::DecisionSaved(Ok(key)) => self.decision_saved(&key, now),
             QueueAnswer::DecisionSaved(Err(fault)) => {
-                self.in_force.save_failed();
+                self.saving_failed(now.mono);
                 self.failed(fault, now.mono);
             }
         }

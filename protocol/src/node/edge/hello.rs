@@ -65,6 +65,11 @@ impl HelloTimer {
         self.next = now;
     }
 
+    /// The number of the newest.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// True when the answer speaks of this connection.
     pub(super) fn answered(&mut self, number: u64, now: Monotonic) -> bool {
         if number == self.number {

@@ -8,6 +8,7 @@ use crate::ids::{AgentId, Seq};
 use crate::node::Publish;
 use crate::queue::{QueueAnswer, QueueCommand, QueueLimits, SourcePosition};
 use crate::reading::Readings;
+use crate::sensing::Sensing;
 use crate::wire::Decision;
 use bytes::Bytes;
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub struct EdgeConfig {
     pub order: Order,
     /// What it asks its ingester.
     pub questions: Vec<Question>,
+    /// How long a new configuration is tried. Default [`TRIAL_FOR`](crate::trial::TRIAL_FOR).
+    pub trial: Duration,
     /// From the system's entropy: stream ids and jitter come from it.
     pub seed: u64,
 }
@@ -111,6 +114,8 @@ pub enum EdgeEffect {
         /// The ticket.
         ticket: u64,
     },
+    /// To work with this configuration from now on; the first time at the start.
+    Tune(Sensing),
     /// The decision in force for a key is another one now, or none any more.
     InForce {
         /// The key.

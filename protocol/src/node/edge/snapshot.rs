@@ -5,6 +5,7 @@ use crate::delivery::ranges::Range;
 use crate::ids::Seq;
 use crate::queue::{QueueFault, QueueUsage};
 use crate::time::Monotonic;
+use crate::trial::TrialReport;
 use crate::wire::{Decision, State};
 
 /// An agent at one moment.
@@ -44,6 +45,8 @@ pub struct EdgeSnapshot {
     pub answers: Vec<Answer>,
     /// The decisions in force.
     pub in_force: Vec<Decision>,
+    /// How it samples, by its operator, and what became of that.
+    pub configuration: TrialReport,
     /// Readings whose time was moved by a microsecond, since the start.
     pub moved_times: u64,
     /// True when its clock is set, or looks as if it were.
@@ -82,6 +85,7 @@ impl EdgeNode {
             mark: self.sender.mark(),
             answers: self.asking.answers().cloned().collect(),
             in_force: self.in_force.iter().cloned().collect(),
+            configuration: self.trial.report(),
             moved_times: self.batching.moved_times(),
             clock_set: self.clock.is_set(),
             held: self.sender.held_readings(),

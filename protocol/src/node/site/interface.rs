@@ -1,5 +1,6 @@
 //! What a site node is told at its start, what it hears, and what it asks for.
 
+use crate::directive::{Directive, DirectiveChange, DirectiveRefusal};
 use crate::election::Timing;
 use crate::ids::Name;
 use crate::node::{CloudConfig, Publish};
@@ -75,6 +76,13 @@ pub enum SiteInput {
     },
     /// The store answered.
     Store(StoreAnswer),
+    /// An operator decides something. Answered by [`SiteEffect::Directed`], unless this ingester ceases to lead meanwhile.
+    Direct {
+        /// Comes back with the answer.
+        ticket: u64,
+        /// What.
+        change: DirectiveChange,
+    },
 }
 
 /// What is to be done.
@@ -89,6 +97,13 @@ pub enum SiteEffect {
     },
     /// For the store. Its answer comes back as [`SiteInput::Store`].
     Store(StoreCommand),
+    /// What became of what an operator decided.
+    Directed {
+        /// That of the question.
+        ticket: u64,
+        /// The directive as it is now.
+        result: Result<Directive, DirectiveRefusal>,
+    },
     /// From now on what agents say is to be heard, or not any more.
     Listen(bool),
     /// This ingester must not run: another one of its realm writes to another store. The program ends with that reason.

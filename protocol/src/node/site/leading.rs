@@ -2,6 +2,7 @@
 
 use super::logging::LogWriter;
 use super::{ASIDE_FIRST, ASIDE_LONGEST, Keeping, STORE_PATIENCE, SiteEffect, SiteNode};
+use crate::directive::{DirectiveChange, DirectiveRefusal};
 use crate::ids::Name;
 use crate::node::{CloudEffect, CloudInput, CloudNode, Machine as _};
 use crate::store::{Commit, Recovered, StoreAnswer, StoreCommand, StoreFault};
@@ -85,6 +86,13 @@ impl SiteNode {
         self.effects.push_back(SiteEffect::Listen(true));
     }
 
+    pub(super) fn direct(&mut self, ticket: u64, change: DirectiveChange, now: Now) {
+        if let Some(lead) = self.lead.as_mut().filter(|_| !self.leaving) {
+            return lead.node.handle(CloudInput::Direct { ticket, change }, now);
+        }
+        self.effects.push_back(SiteEffect::Directed { ticket, result: Err(DirectiveRefusal::StandsBy) });
+    }
+
     pub(super) fn stand_down(&mut self) {
         let Some(lead) = self.lead.take() else { return };
         self.counters = lead.node.snapshot().counters;
@@ -131,6 +139,9 @@ impl SiteNode {
             match effect {
                 CloudEffect::Publish { broker, publish } => {
                     self.effects.push_back(SiteEffect::Publish { broker, publish });
+                }
+                CloudEffect::Directed { ticket, result } => {
+                    self.effects.push_back(SiteEffect::Directed { ticket, result });
                 }
                 CloudEffect::Store(command) => {
                     if let StoreCommand::Commit(commit) = &command {

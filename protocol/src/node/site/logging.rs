@@ -6,6 +6,7 @@
 use super::peers::Route;
 use super::pieces::pieces;
 use super::{SiteEffect, SiteNode};
+use crate::directive::Directive;
 use crate::ids::{AgentId, Name, StreamId};
 use crate::store::{
     AgentStatus, Bills, Commit, DecisionRecord, DecisionRow, Export, Fold, Latest, Owner, Page, Rows, StatusRow,
@@ -72,10 +73,11 @@ pub(super) struct LogWriter {
     streams: BTreeSet<(AgentId, StreamId)>,
     windows: BTreeMap<WindowKey, Fold>,
     decisions: BTreeMap<(AgentId, String), DecisionRecord>,
+    directives: BTreeMap<u64, Directive>,
     statuses: BTreeMap<AgentId, AgentStatus>,
     latest: BTreeMap<(Owner, String, String), Latest>,
     bills: Bills,
-    /// Commits with bills, each with the entry that says them, until a follower keeps that.
+    /// Commits with bills or directives, each with the entry that says them, until a follower keeps that.
     pub(super) billed: VecDeque<(u64, u64)>,
     /// Since when something waits.
     due: Option<Monotonic>,
@@ -91,6 +93,7 @@ impl LogWriter {
             streams: BTreeSet::new(),
             windows: BTreeMap::new(),
             decisions: BTreeMap::new(),
+            directives: BTreeMap::new(),
             statuses: BTreeMap::new(),
             latest: BTreeMap::new(),
             bills: Bills::default(),
@@ -143,6 +146,7 @@ impl LogWriter {
         self.streams.len()
             + self.windows.len()
             + self.decisions.len()
+            + self.directives.len()
             + self.statuses.len()
             + self.latest.len()
             + self.bills.stays.len()
@@ -160,14 +164,15 @@ impl LogWriter {
                 newest.clone_from(record);
             }
         }
+        self.directives.extend(commit.directives.iter().map(|directive| (directive.id, directive.clone())));
         for status in &commit.statuses {
             self.statuses.insert(status.agent.clone(), status.clone());
         }
         for row in &commit.latest {
             self.latest.insert((row.owner.clone(), row.kind.clone(), row.sensor.clone()), row.clone());
         }
-        if !commit.bills.is_empty() {
-            self.bills.append(commit.bills.clone());
+        self.bills.append(commit.bills.clone());
+        if !commit.bills.is_empty() || !commit.directives.is_empty() {
             // Rows that are being read may be older than this commit: then the entry after them says it.
             let entry = self.place.number + if self.reads_entry() { 2 } else { 1 };
             self.billed.push_back((commit.id, entry));
@@ -195,6 +200,7 @@ impl LogWriter {
         self.streams.clear();
         self.windows.clear();
         self.decisions.clear();
+        self.directives.clear();
         self.statuses.clear();
         self.latest.clear();
         self.bills = Bills::default();
@@ -250,10 +256,11 @@ impl LogWriter {
     fn entry(&mut self, mut rows: Rows) -> Vec<(usize, Log)> {
         // Read after the commits that changed them: as new as the rows.
         rows.decisions = std::mem::take(&mut self.decisions).values().map(DecisionRow::new).collect();
+        rows.directives = std::mem::take(&mut self.directives).into_values().collect();
         rows.statuses = std::mem::take(&mut self.statuses).values().map(StatusRow::new).collect();
         rows.latest = std::mem::take(&mut self.latest).into_values().collect();
         let bills = std::mem::take(&mut self.bills);
-        let waits = !bills.is_empty();
+        let waits = !bills.is_empty() || !rows.directives.is_empty();
         (rows.stays, rows.clarifications) = (bills.stays, bills.clarifications);
         self.place.number += 1;
         let brokers: BTreeSet<usize> = self.followers.values().map(|follower| follower.route.broker).collect();
@@ -307,7 +314,7 @@ mod tests {
         let term = Term { counter: 1, ingester: Name::new("a").unwrap() };
         let (key, body, decided) = ("limit".to_owned(), serde_json::json!({}), Wall::from_us(1));
         let decision = Decision { key, term, seq, decided_us: 1, ttl_ms: 60_000, body };
-        DecisionRecord { agent, decision, decided, fate }
+        DecisionRecord { agent, decision, decided, fate, reason: None }
     }
 
     #[test]

@@ -7,11 +7,13 @@ const PART_BYTES: usize = 40 * 1024;
 
 /// Rows in pieces that fit a message.
 pub(super) fn pieces(rows: Rows) -> Vec<Rows> {
-    let Rows { term, progress, averages, decisions, statuses, latest, stays, clarifications, plate_key } = rows;
+    let Rows { term, progress, averages, decisions, directives, statuses, latest, stays, clarifications, plate_key } =
+        rows;
     let mut pieces = Pieces { term, done: Vec::new(), piece: Rows { term, plate_key, ..Rows::default() }, bytes: 0 };
     progress.into_iter().for_each(|row| pieces.room_for(&row).progress.push(row));
     averages.into_iter().for_each(|row| pieces.room_for(&row).averages.push(row));
     decisions.into_iter().for_each(|row| pieces.room_for(&row).decisions.push(row));
+    directives.into_iter().for_each(|row| pieces.room_for(&row).directives.push(row));
     statuses.into_iter().for_each(|row| pieces.room_for(&row).statuses.push(row));
     latest.into_iter().for_each(|row| pieces.room_for(&row).latest.push(row));
     stays.into_iter().for_each(|row| pieces.room_for(&row).stays.push(row));

@@ -1,6 +1,7 @@
 //! An ingester's pages and its store, without the network.
 
 use super::super::super::{Served, routes};
+use crate::directing::Directing;
 use crate::live::{Feed, LiveTask, Meter, Vitals, Whereabouts};
 use crate::store::{Sharing, SqliteStore, StateDb, StoreThread, Synchronous};
 use axum::Router;
@@ -83,6 +84,7 @@ impl Desk {
             shares,
             changes: thread.changes(),
             telemetry: None,
+            directing: Directing::new().0,
         };
         let router = routes(Arc::new(served));
         self.running = Some(Running { router, thread, _answers, snapshots, _feed, _live_task });

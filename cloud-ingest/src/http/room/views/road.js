@@ -30,8 +30,10 @@ export function road() {
   }
 
   function take(limit) {
-    if (typeof limit.body?.limit_kmh !== "number") return false;
     const key = `${limit.region}/${limit.agent}`;
+    // An operator took back a limit, and none is computed.
+    if (limit.key === "limit" && limit.body?.limit_kmh === null) return limits.delete(key);
+    if (typeof limit.body?.limit_kmh !== "number") return false;
     if (!limits.has(key) && limits.size >= LIMITS_MAX) return false;
     const before = limits.get(key);
     if (before && (before.term > limit.term || (before.term === limit.term && before.seq > limit.seq))) return false;
@@ -110,5 +112,6 @@ function fill(sign, limit) {
   setText(sign.name, `${limit.agent} · ${limit.region}`);
   setText(sign.state, words);
   setAttribute(sign.state, "class", STATE_CLASSES[name]);
-  setText(sign.when, `since ${timeOf(limit.decided_us)}`);
+  const { by, until_us } = limit.body;
+  setText(sign.when, by === "operator" ? `by operator until ${timeOf(until_us)}` : `since ${timeOf(limit.decided_us)}`);
 }
