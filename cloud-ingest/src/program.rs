@@ -70,7 +70,7 @@ pub async fn run(
     let (snapshots, watched) = watch::channel(node.snapshot(clock.now().mono));
     let counted = links.clone();
     let link_metrics = move || counted.iter().map(LinkHandle::metrics).fold(LinkMetrics::default(), LinkMetrics::and);
-    let brokers: Vec<String> = config.brokers.iter().map(BrokerAddress::to_string).collect();
+    let brokers: Vec<String> = config.connections().iter().map(|brokers| listed(brokers)).collect();
     let meter = Arc::new(Mutex::new(Meter::new(Instant::now())));
     let (ingester, whereabouts) = (config.name.to_string(), Whereabouts::default());
     let vitals = Vitals { ingester, brokers: brokers.clone(), snapshots: watched.clone(), meter };
@@ -140,16 +140,22 @@ fn site(config: &IngestConfig, realm: Realm, store: String) -> SiteConfig {
         StoreKind::Sqlite | StoreKind::Null => Keeping::Together,
         StoreKind::Influxdb => Keeping::Apart,
     };
-    let (rank, brokers) = (config.rank, config.brokers.len());
+    let (rank, brokers) = (config.rank, config.connections().len());
     SiteConfig { realm, rank, brokers, store, keeping, ..SiteConfig::new(cloud) }
 }
 
-/// A link to each broker. What agents say is heard only by the one that leads.
+/// The brokers of a cluster as one.
+fn listed(brokers: &[BrokerAddress]) -> String {
+    brokers.iter().map(BrokerAddress::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// A link to each broker, or one to a cluster. What agents say is heard only by the one that leads.
 fn connect(config: &IngestConfig, realm: &Realm) -> anyhow::Result<(Vec<LinkHandle>, Vec<LinkEvents>)> {
     let (mut links, mut events) = (Vec::new(), Vec::new());
-    let share = config.brokers.len().max(1);
-    for broker in &config.brokers {
-        let mut link = LinkConfig::new(vec![broker.clone()], config.name.as_str(), entropy());
+    let connections = config.connections();
+    let share = connections.len().max(1);
+    for brokers in connections {
+        let mut link = LinkConfig::new(brokers, config.name.as_str(), entropy());
         link.subscriptions = vec![peer_filter(realm)];
         link.incoming_bytes = INCOMING_BYTES / share;
         link.security = config.security.clone();

@@ -52,6 +52,9 @@ pub struct Settings {
     /// Broker to connect to, HOST:PORT, or mqtts://HOST:PORT for TLS; with several sites the brokers of all [default: 127.0.0.1:1883]
     #[arg(long = "broker", value_name = "HOST:PORT", env = "FOGLINE_INGEST_BROKER", value_delimiter = ',')]
     pub brokers: Vec<String>,
+    /// The brokers are one cluster, as of NATS: be connected to one of them at a time
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true", env = "FOGLINE_INGEST_CLUSTER")]
+    pub cluster: Option<bool>,
     /// This ingester's name, also its MQTT client id [default: ingest-1]
     #[arg(long, value_name = "NAME", env = "FOGLINE_INGEST_NAME")]
     pub name: Option<String>,
@@ -170,8 +173,10 @@ impl std::fmt::Debug for InfluxSettings {
 /// An ingester's configuration, complete and checked.
 #[derive(Debug, Clone)]
 pub struct IngestConfig {
-    /// The brokers of all sites: it is connected to each of them.
+    /// The brokers of all sites: it is connected to each of them. Of a cluster: to one of them.
     pub brokers: Vec<BrokerAddress>,
+    /// Whether the brokers are one cluster, which has what is said to any of them.
+    pub cluster: bool,
     /// Whom it trusts, and who it says it is.
     pub security: LinkSecurity,
     /// Its name.
@@ -224,10 +229,22 @@ impl IngestArgs {
     }
 }
 
+impl IngestConfig {
+    /// The brokers of each connection that it keeps up, to one of them at a time.
+    pub(crate) fn connections(&self) -> Vec<Vec<BrokerAddress>> {
+        if self.cluster {
+            vec![self.brokers.clone()]
+        } else {
+            self.brokers.iter().map(|one| vec![one.clone()]).collect()
+        }
+    }
+}
+
 impl Settings {
     fn or(self, other: Self) -> Self {
         Self {
             brokers: if self.brokers.is_empty() { other.brokers } else { self.brokers },
+            cluster: self.cluster.or(other.cluster),
             name: self.name.or(other.name),
             region: self.region.or(other.region),
             rank: self.rank.or(other.rank),
@@ -297,6 +314,7 @@ impl Settings {
         IngestConfig {
             security: given.check(own.as_str(), &brokers, PASSWORD_VARIABLE, problems),
             brokers,
+            cluster: self.cluster.unwrap_or(false),
             name: own,
             region,
             rank: self.rank.unwrap_or(0),

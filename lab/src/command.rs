@@ -3,7 +3,7 @@
 use crate::account::Account;
 use crate::fault;
 use crate::machine::Machine;
-use crate::options::{Options, StoreKind};
+use crate::options::{BrokerKind, Options, StoreKind};
 use crate::run::{LESSON_LENGTH, Plan, run};
 use crate::story::Story;
 use crate::{LabError, render};
@@ -29,6 +29,7 @@ Examples:
   fogline lab                               two minutes of faults, then the account
   fogline lab --minutes 30 --seed 7         a long run; the same seed plays the same faults
   fogline lab --faults kill-broker,pause-ingester --store influxdb
+  fogline lab --broker mosquitto            the same through Eclipse Mosquitto
   fogline lab list                          the faults, each a lesson too
   fogline lab kill-broker                   one fault with a commentary: what happens, and why nothing is lost
 
@@ -47,6 +48,9 @@ pub struct LabArgs {
     /// What the schedule is drawn from [default: another one each time, and shown]
     #[arg(long, value_name = "NUMBER", env = "FOGLINE_LAB_SEED")]
     pub seed: Option<u64>,
+    /// What the brokers are
+    #[arg(long, value_enum, default_value_t)]
+    pub broker: BrokerKind,
     /// Where ingesters store
     #[arg(long, value_enum, default_value_t)]
     pub store: StoreKind,
@@ -133,6 +137,7 @@ fn options(args: &LabArgs) -> Result<Options, LabError> {
         agents: usize::from(args.agents),
         rate: args.rate,
         sites: usize::from(args.sites),
+        broker: args.broker,
         store: args.store,
         faults: args.faults.clone(),
         keep: args.keep,

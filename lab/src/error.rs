@@ -8,8 +8,8 @@ pub enum LabError {
     /// Correct the option.
     #[error("{0}")]
     Options(String),
-    /// Install the server, or choose another store.
-    #[error("{name} is not installed: install it, or choose another store with --store")]
+    /// Install the server, or choose another.
+    #[error("{name} is not installed: install it, or leave out the option that asks for it")]
     NotInstalled {
         /// The server's program.
         name: &'static str,

@@ -45,6 +45,6 @@ pub use account::{Account, Decisions, Readings, Struck};
 pub use error::LabError;
 pub use machine::faketime;
 pub(crate) use machine::{Machine, Need};
-pub use options::{Options, StoreKind};
+pub use options::{BrokerKind, Options, StoreKind};
 pub use run::play;
 pub use schedule::{Round, Strike, schedule};

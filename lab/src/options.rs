@@ -19,6 +19,16 @@ pub enum StoreKind {
     Influxdb,
 }
 
+/// What the brokers of a run are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum BrokerKind {
+    /// Fogline's own
+    #[default]
+    Fogline,
+    /// Eclipse Mosquitto, with the limits of mosquitto-compat/mosquitto.conf
+    Mosquitto,
+}
+
 /// A run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
@@ -34,6 +44,8 @@ pub struct Options {
     pub rate: f64,
     /// Sites, 1 to 3: each a broker and an ingester. Agents and ingesters know all brokers, in order, and ingesters share a store.
     pub sites: usize,
+    /// What the brokers are.
+    pub broker: BrokerKind,
     /// Where they store.
     pub store: StoreKind,
     /// Names of faults; none: all that this machine, this store and these sites can play.
@@ -53,6 +65,7 @@ impl Options {
             agents: 4,
             rate: 20.0,
             sites: 1,
+            broker: BrokerKind::Fogline,
             store: StoreKind::Sqlite,
             faults: None,
             keep: false,

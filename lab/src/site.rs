@@ -118,9 +118,8 @@ impl Site {
         let folder = tempfile::Builder::new().prefix("fogline-lab-").tempdir();
         let folder = folder.map_err(|error| LabError::machine("a folder for the run", &error))?;
         let place = folder.path();
-        let brokers = (0..options.sites)
-            .map(|index| Broker::new(&options.program, index, place))
-            .collect::<Result<Vec<_>, _>>()?;
+        let brokers =
+            (0..options.sites).map(|index| Broker::new(options, index, place)).collect::<Result<Vec<_>, _>>()?;
         let ports: Vec<u16> = brokers.iter().map(|broker| broker.port).collect();
         let database = Database::new(options.store, place, fittings.disks.map(|(_, mib)| mib))?;
         let ingesters = (0..options.sites)

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what went wrong by panicking")]
 
 use fogline_lab::{Options, play};
+use fogline_tests::real::service;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -47,9 +48,21 @@ fn assert_that_nothing_is_left(folder: &Path) {
 
 #[test]
 fn two_minutes_of_faults_lose_nothing() {
+    faults_lose_nothing("fogline", "2");
+}
+
+#[test]
+fn a_minute_of_faults_loses_nothing_through_mosquitto() {
+    if service("mosquitto").is_some() {
+        faults_lose_nothing("mosquitto", "1");
+    }
+}
+
+fn faults_lose_nothing(broker: &str, minutes: &str) {
     let folder = tempfile::tempdir().unwrap();
     let seed = std::env::var("FOGLINE_LAB_SEED").unwrap_or_else(|_| SEED.to_owned());
-    let output = lab(folder.path(), &["--minutes", "2", "--seed", &seed, "--json"]).wait_with_output().unwrap();
+    let args = ["--broker", broker, "--minutes", minutes, "--seed", &seed, "--json"];
+    let output = lab(folder.path(), &args).wait_with_output().unwrap();
     let account: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
         panic!("{error}: {}", String::from_utf8_lossy(&output.stderr));
     });
@@ -60,9 +73,9 @@ fn two_minutes_of_faults_lose_nothing() {
     }
     assert!(output.status.success());
     assert_eq!(account["seed"].to_string(), seed);
-    assert!(account["readings"]["accepted"].as_u64().unwrap() > 1000, "{account}");
+    assert!(account["readings"]["accepted"].as_u64().unwrap() > 500, "{account}");
     assert_eq!(account["readings"]["lost"], 0);
-    assert!(account["faults"].as_array().unwrap().len() > 5, "{account}");
+    assert!(account["faults"].as_array().unwrap().len() > 3, "{account}");
     assert!(account["decisions"]["applied"].as_u64().unwrap() > 0, "{account}");
     assert_that_nothing_is_left(folder.path());
 }

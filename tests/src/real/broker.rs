@@ -47,6 +47,12 @@ impl Broker {
         Some(Self { program: Program::start(recipe), port, scheme: "mqtts://" })
     }
 
+    /// One that was started elsewhere.
+    #[must_use]
+    pub const fn of(program: Program, port: u16) -> Self {
+        Self { program, port, scheme: "" }
+    }
+
     /// HOST:PORT, or mqtts://HOST:PORT.
     #[must_use]
     pub fn address(&self) -> String {
