@@ -13,8 +13,9 @@ use fogline_tests::real::{Kind, Program, Recipe, Site, get, service, until};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const OF_AGENTS: [&str; 9] = [
+const OF_AGENTS: [&str; 10] = [
     "down/ack",
+    "down/config",
     "down/limit",
     "down/notice",
     "down/reply",
@@ -152,7 +153,7 @@ fn understand(topic: &Topic, payload: &[u8]) -> Result<(), WireError> {
         Topic::Up(_, Up::Ack) => DecisionAck::decode(payload).map(drop),
         Topic::Up(_, Up::Request) => Request::decode(payload).map(drop),
         Topic::Down(_, Down::Ack) => Ack::decode(payload).map(drop),
-        Topic::Down(_, Down::Limit | Down::Notice) => Decision::decode(payload).map(drop),
+        Topic::Down(_, Down::Limit | Down::Notice | Down::Config) => Decision::decode(payload).map(drop),
         Topic::Down(_, Down::Reply) => Reply::decode(payload).map(drop),
         Topic::Peers(_, Neighbour::Node, _) => NodeWord::decode(payload).map(drop),
         Topic::Peers(_, Neighbour::Global, _) => Global::decode(payload).map(drop),
