@@ -86,7 +86,7 @@ city_login() {
 
 # load COUNT: certificates and users of load-1 to load-COUNT.
 load() {
-  names=$(seq -f 'load-%.0f' 1 "$1")
+  names=$(seq 1 "$1" | sed 's/^/load-/')
   # shellcheck disable=SC2086  # a list of names
   certificates agent agents $names
   for name in $names; do

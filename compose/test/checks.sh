@@ -186,6 +186,7 @@ profile_mosquitto() {
 }
 
 profile_nats() {
+  [ -e nats/nats.conf ] || { echo "   left out: nats/nats.conf is not there"; return; }
   with_profiles nats mqtts://broker
   one=$(container nats-2)
   before=$(docker inspect -f '{{.RestartCount}}' "$one")
