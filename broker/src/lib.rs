@@ -22,7 +22,6 @@ mod gate;
 mod health_command;
 mod http;
 mod listeners;
-mod logging;
 mod message;
 mod metrics;
 mod open_files;
@@ -44,9 +43,9 @@ pub use command::{EXAMPLES, execute};
 pub use config::{BrokerConfig, INGEST_FILTER};
 pub use error::{BrokerError, ConfigErrors, Failure};
 pub use export_command::{ExportArgs, OtherBroker};
+pub use fogline_door::logging::{LogArgs, LogError};
 pub use health_command::HealthcheckArgs;
 pub use listeners::Scheme;
-pub use logging::{LogArgs, LogError};
 #[cfg(feature = "fuzz")]
 pub use packet::fuzz::packets as fuzz_packets;
 pub use settings::{BrokerArgs, Listen, Settings};

@@ -33,7 +33,7 @@ mod settings;
 mod token;
 mod tokens;
 
-pub use ask::{Ask, AskError, Bearer, Method, ask};
+pub use ask::{Ask, AskError, Bearer, Method, ask, server_time};
 pub use browser::{is_cross_site, is_for_loopback};
 pub use command::{EXAMPLES, TokenCommand, execute};
 pub use config::{HttpConfig, TlsFiles};

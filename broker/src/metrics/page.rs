@@ -37,6 +37,9 @@ pub(crate) fn page(gate: &Gate) -> String {
     page.gauge("intake_waiting", "Messages that wait for the router.", gate.intake.waiting());
     page.gauge("round_trip_seconds", "Last round trip through the router.", seconds(metrics.round_trip_micros.get()));
     page.refusals(&metrics.refusals());
+    page.line(format_args!("# HELP fogline_build_info The program.\n# TYPE fogline_build_info gauge"));
+    let version = env!("CARGO_PKG_VERSION");
+    page.line(format_args!("fogline_build_info{{program=\"fogline-broker\",version=\"{version}\"}} 1"));
     page.text
 }
 

@@ -7,7 +7,7 @@ use rustls::{ClientConnection, StreamOwned};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// For each step of an answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -124,19 +124,44 @@ pub enum AskError {
 /// # Errors
 /// When there is no answer, or a file is wrong.
 pub fn ask(ask: &Ask) -> Result<(u16, String), AskError> {
+    parse(&answer(ask)?).ok_or_else(|| not_http(ask))
+}
+
+/// Asks, and gives the server's time to the second; none when it does not say. Blocks as [`ask`] does.
+///
+/// # Errors
+/// As [`ask`].
+pub fn server_time(ask: &Ask) -> Result<Option<SystemTime>, AskError> {
+    let answer = answer(ask)?;
+    parse(&answer).ok_or_else(|| not_http(ask))?;
+    Ok(date(&answer))
+}
+
+fn not_http(ask: &Ask) -> AskError {
+    let source = io::Error::new(io::ErrorKind::InvalidData, "it is not HTTP");
+    AskError::NoAnswer { address: ask.address, source }
+}
+
+fn date(answer: &str) -> Option<SystemTime> {
+    let (head, _) = answer.split_once("\r\n\r\n")?;
+    let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+    let (_, value) = fields.find(|(name, _)| name.eq_ignore_ascii_case("date"))?;
+    httpdate::parse_http_date(value.trim()).ok()
+}
+
+fn answer(ask: &Ask) -> Result<String, AskError> {
     let request = request(ask)?;
     let no_answer = |source| AskError::NoAnswer { address: ask.address, source };
-    let answer = match &ask.ca {
-        None => connect(ask.address).and_then(|stream| exchange(stream, &request)).map_err(no_answer)?,
+    match &ask.ca {
+        None => connect(ask.address).and_then(|stream| exchange(stream, &request)).map_err(no_answer),
         Some(ca) => {
             let name = server_name(ask)?;
             let session =
                 ClientConnection::new(trust(ca)?, name).map_err(|error| no_answer(io::Error::other(error)))?;
             let stream = connect(ask.address).map_err(no_answer)?;
-            exchange(StreamOwned::new(session, stream), &request).map_err(no_answer)?
+            exchange(StreamOwned::new(session, stream), &request).map_err(no_answer)
         }
-    };
-    parse(&answer).ok_or_else(|| no_answer(io::Error::new(io::ErrorKind::InvalidData, "it is not HTTP")))
+    }
 }
 
 fn request(ask: &Ask) -> Result<String, AskError> {
@@ -189,4 +214,16 @@ fn parse(answer: &str) -> Option<(u16, String)> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
     Some((status, body.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_is_read_from_the_head_alone() {
+        let head = "HTTP/1.1 200 OK\r\nDATE: Thu, 01 Jan 1970 00:01:00 GMT\r\n\r\n";
+        assert_eq!(date(head), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(60)));
+        assert_eq!(date("HTTP/1.1 200 OK\r\n\r\nDate: Thu, 01 Jan 1970 00:01:00 GMT\r\n\r\n"), None);
+    }
 }

@@ -39,6 +39,7 @@ pub use events::{LinkEvent, LinkEvents};
 pub use handle::LinkHandle;
 pub use metrics::LinkMetrics;
 pub use publish::{Publish, PublishError};
+pub use refusal::tls_advice;
 pub use security::{ClientCertificate, LinkSecurity};
 pub use tls::TlsFileError;
 

@@ -13,7 +13,7 @@ pub(super) fn explain(error: &ConnectionError) -> String {
     }
     match tls_error(error) {
         Some(cause) => {
-            advice(cause).map_or_else(|| format!("TLS: {cause}"), |advice| format!("TLS: {cause}: {advice}"))
+            tls_advice(cause).map_or_else(|| format!("TLS: {cause}"), |advice| format!("TLS: {cause}: {advice}"))
         }
         None => error.to_string(),
     }
@@ -43,7 +43,9 @@ fn tls_error(error: &ConnectionError) -> Option<&rustls::Error> {
     None
 }
 
-fn advice(error: &rustls::Error) -> Option<&'static str> {
+/// What to do about a connection that TLS refused, where that can be told.
+#[must_use]
+pub fn tls_advice(error: &rustls::Error) -> Option<&'static str> {
     match error {
         rustls::Error::InvalidCertificate(error) => of_certificate(error),
         rustls::Error::AlertReceived(alert) => of_alert(*alert),
