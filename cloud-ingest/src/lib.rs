@@ -14,3 +14,4 @@ pub mod settings;
 mod shell;
 pub mod store;
 mod telemetry;
+mod traced;

@@ -10,6 +10,7 @@ use crate::store::{
     InfluxConfig, InfluxStore, NullStore, Sharing, SlowStore, SqliteStore, StateDb, Store, StoreThread,
 };
 use crate::telemetry::Telemetry;
+use crate::traced::Traced;
 use anyhow::Context;
 use fogline_protocol::node::{CloudConfig, Keeping, SiteConfig, SiteNode, SiteSnapshot};
 use fogline_protocol::topic::{Realm, peer_filter, up_filter};
@@ -59,6 +60,7 @@ pub async fn run(
     ready: oneshot::Sender<Running>,
 ) -> anyhow::Result<()> {
     let clock = Clock::new();
+    let traced = Traced::start(config.name.as_str())?;
     let database = database(&config);
     let (store, identity) = open_store(&config, &database)?;
     let realm = config.region.clone().map_or(Realm::Everywhere, Realm::Region);
@@ -101,6 +103,7 @@ pub async fn run(
 
     let (left, has_left) = watch::channel(false);
     let mut shell = IngestShell {
+        traced,
         links,
         events,
         agents: up_filter(&realm),

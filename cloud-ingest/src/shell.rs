@@ -4,6 +4,7 @@ use crate::directing::Asked;
 use crate::journal::Journal;
 use crate::live::{Feed, Whereabouts};
 use crate::store::StoreThread;
+use crate::traced::Traced;
 use bytes::Bytes;
 use fogline_protocol::ids::Name;
 use fogline_protocol::node::{self, SiteEffect, SiteInput, SiteNode, SiteSnapshot};
@@ -59,6 +60,7 @@ pub(crate) struct IngestShell {
     pub(crate) next_snapshot: Instant,
     pub(crate) clock: Clock,
     pub(crate) journal: Journal,
+    pub(crate) traced: Traced,
     /// What the store has taken, for those who watch.
     pub(crate) feed: Feed,
     pub(crate) whereabouts: Whereabouts,
@@ -69,6 +71,7 @@ pub(crate) struct IngestShell {
 
 impl Shell<SiteNode> for IngestShell {
     fn start(&mut self, effect: SiteEffect) {
+        self.traced.asked(&effect, || self.clock.now().wall);
         match effect {
             SiteEffect::Publish { broker, publish } => self.publish(broker, publish),
             SiteEffect::Store(command) => {
@@ -101,7 +104,7 @@ impl Shell<SiteNode> for IngestShell {
                 }
                 answer.map(|answer| {
                     self.feed.answered(&answer, self.clock.now().wall);
-                    SiteInput::Store(answer)
+                    self.told(SiteInput::Store(answer))
                 })
             }
             question = self.asked.next() => Some(question),
@@ -129,6 +132,12 @@ impl Shell<SiteNode> for IngestShell {
 }
 
 impl IngestShell {
+    /// What the node is told, seen by those who trace it.
+    fn told(&mut self, input: SiteInput) -> SiteInput {
+        self.traced.told(&input, || self.clock.now().wall);
+        input
+    }
+
     fn publish(&self, broker: usize, publish: node::Publish) {
         let payload = Bytes::from(publish.payload);
         let message = Publish { topic: publish.topic, payload, retain: publish.retain };
@@ -151,7 +160,7 @@ impl IngestShell {
             }
             LinkEvent::Message { topic, payload } => {
                 self.whereabouts.heard(&topic, broker);
-                SiteInput::Message { broker, topic, payload }
+                self.told(SiteInput::Message { broker, topic, payload })
             }
         }
     }

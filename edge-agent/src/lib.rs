@@ -27,4 +27,5 @@ pub mod shape;
 mod shell;
 pub mod source;
 pub mod status;
+mod traced;
 pub mod tuning;

@@ -13,6 +13,7 @@ use crate::settings::AgentConfig;
 use crate::shell::{AgentShell, Ending, Tickets};
 use crate::source::open_sources;
 use crate::status::{self, Question, queue_path, socket_path};
+use crate::traced::Traced;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use fogline_door::http::{Door, DoorError};
@@ -76,7 +77,7 @@ pub async fn run_with(
     shutdown: impl Future<Output = ()> + Send,
     ready: oneshot::Sender<Running>,
 ) -> anyhow::Result<()> {
-    let clock = Clock::new();
+    let (traced, clock) = (Traced::start(&config.id.to_string())?, Clock::new());
     make_dir(&config.data_dir)?;
     let queue = queue_path(&config.data_dir);
     let mut outbox = OutboxConfig::new(&queue, config.limits);
@@ -96,8 +97,7 @@ pub async fn run_with(
     let told = Told::start(config.limit_sinks.clone(), config.id.agent.as_str(), &limit)?;
 
     let (started, latencies) = (Instant::now(), Latencies::new()?);
-    let acknowledged_before = acknowledged(&state);
-    let source_ended = pump.is_none();
+    let (acknowledged_before, source_ended) = (acknowledged(&state), pump.is_none());
     let source = status::SourceReport::at_start(source_ended);
     let (at, holds) = (clock.now().mono, limit.get());
     let first = AgentSnapshot { edge: node.snapshot(), acknowledged_before, source, limit: holds, at };
@@ -109,6 +109,7 @@ pub async fn run_with(
     ready.send(Running { snapshots: watched, queue, url }).ok();
 
     let mut shell = AgentShell {
+        traced,
         agent: config.id.to_string(),
         brokers: config.brokers.iter().map(ToString::to_string).collect(),
         link,

@@ -9,6 +9,7 @@ use crate::pump::{Delivery, Pump};
 use crate::settings::Until;
 use crate::source::{Receipt, SourceError};
 use crate::status::{EachSourceReport, LatencyReport, Question, SourceReport, SourceState, StatusReport};
+use crate::traced::Traced;
 use crate::tuning::{Tuning, Tunings};
 use bytes::Bytes;
 use fogline_protocol::node::{EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot};
@@ -89,6 +90,7 @@ pub(crate) struct AgentShell {
     pub(crate) started: Instant,
     pub(crate) latencies: Latencies,
     pub(crate) journal: Journal,
+    pub(crate) traced: Traced,
     pub(crate) clock: Clock,
     pub(crate) limit: LimitWatch,
     /// What an operator changes of the sources.
@@ -128,6 +130,7 @@ impl Tickets {
 
 impl Shell<EdgeNode> for AgentShell {
     fn start(&mut self, effect: EdgeEffect) {
+        self.traced.asked(&effect, || self.clock.now().wall);
         match effect {
             EdgeEffect::Queue(command) => self.queue.send(command),
             EdgeEffect::Publish(publish) => {
@@ -166,7 +169,7 @@ impl Shell<EdgeNode> for AgentShell {
                 answer = self.answers.recv() => match answer {
                     Some(answer) => {
                         self.orders.answered(&answer);
-                        return Some(EdgeInput::Queue(answer));
+                        return Some(self.told(EdgeInput::Queue(answer)));
                     }
                     None => self.ending = Some(Ending::Queue),
                 },
@@ -217,6 +220,12 @@ impl Shell<EdgeNode> for AgentShell {
 }
 
 impl AgentShell {
+    /// What the node is told, seen by those who trace it.
+    fn told(&mut self, input: EdgeInput) -> EdgeInput {
+        self.traced.told(&input, || self.clock.now().wall);
+        input
+    }
+
     fn heard(&mut self, event: LinkEvent) -> EdgeInput {
         match event {
             LinkEvent::Connected { broker, connection } => {
@@ -229,7 +238,7 @@ impl AgentShell {
                 self.journal.disconnected(&reason);
                 EdgeInput::Disconnected
             }
-            LinkEvent::Message { topic, payload } => EdgeInput::Message { topic, payload },
+            LinkEvent::Message { topic, payload } => self.told(EdgeInput::Message { topic, payload }),
         }
     }
 

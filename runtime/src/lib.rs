@@ -12,3 +12,4 @@ pub mod outbox;
 pub mod secret;
 pub mod settings;
 pub mod signals;
+pub mod traces;
