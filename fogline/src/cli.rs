@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{agent_config, analyst, audit, bench, city, dashboards, demo, limit, parking, tls};
+use crate::{agent_config, analyst, audit, bench, city, dashboards, demo, doctor, limit, parking, tls, top};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use fogline_agent::command::AgentCommand;
@@ -91,6 +91,9 @@ enum Command {
     /// Ask an ingester for the nodes of a city, their averages and statistics
     #[command(after_help = analyst::EXAMPLES)]
     Analyst(analyst::AnalystArgs),
+    /// Look at the machine of a program: clock, disk, brokers, rights, certificates; and say what to do
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::DoctorArgs),
     /// Start a site, strike it with faults, and count where every reading is
     #[command(after_help = fogline_lab::command::EXAMPLES)]
     Lab(fogline_lab::command::LabArgs),
@@ -118,6 +121,9 @@ enum Command {
     /// Make, renew and revoke the certificates of a site
     #[command(after_help = tls::EXAMPLES)]
     Tls(tls::TlsArgs),
+    /// Watch the fleet in the terminal: rates, lag, queues, limits
+    #[command(after_help = top::EXAMPLES)]
+    Top(top::TopArgs),
     /// Print the completions of a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
@@ -208,6 +214,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit(args) => audit::execute(args),
         Command::Analyst(args) => analyst::execute(args),
         Command::Limit(args) => limit::execute(args),
+        Command::Doctor(args) => doctor::execute(args),
         Command::Parking(args) => parking::execute(args),
         Command::Lab(args) => {
             let runtime = Builder::new_multi_thread().worker_threads(LAB_THREADS).enable_all().build()?;
@@ -230,6 +237,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dashboards(args) => dashboards::execute(&args),
         Command::Token { command } => fogline_door::http::execute(command),
         Command::Tls(args) => tls::execute(args),
+        Command::Top(args) => top::execute(args),
         Command::Completions { shell } => completions(shell)?,
     })
 }
@@ -270,6 +278,22 @@ mod tests {
     }
 
     #[test]
+    fn every_command_of_the_playbook_can_be_given() {
+        let page = include_str!("../../docs/operations.md");
+        let from = page.find("\n## Playbook").unwrap();
+        let playbook = page[from + 1..].split("\n## ").next().unwrap();
+        let commands: Vec<&str> =
+            playbook.split('`').skip(1).step_by(2).filter(|text| text.starts_with("fogline ")).collect();
+        assert!(commands.len() > 20, "{commands:?}");
+        for line in commands {
+            match Cli::try_parse_from(line.split(' ')) {
+                Ok(_) => {}
+                Err(error) => assert_eq!(error.kind(), clap::error::ErrorKind::DisplayHelp, "{line}: {error}"),
+            }
+        }
+    }
+
+    #[test]
     fn all_parts_can_be_started() {
         for line in [
             "fogline demo --for 5 --json --secure --data-dir x",
@@ -278,6 +302,10 @@ mod tests {
             "fogline bench --agents 2 --rate 200 --seconds 3 --json",
             "fogline audit --data-dir a --data-dir b --queue c --queue d/queue.db --json",
             "fogline lab --minutes 30 --seed 7 --store influxdb --faults kill-agent,kill-broker --json",
+            "fogline doctor agent --config agent.toml --json",
+            "fogline doctor --api http://127.0.0.1:8080 --no-login agent --name a --broker b:1 --data-dir d",
+            "fogline doctor ingest --config ingest.toml",
+            "fogline doctor broker --listen 127.0.0.1:1883",
             "fogline lab kill-broker",
             "fogline parking forget B-FG1",
             "fogline analyst nodes",
@@ -311,6 +339,8 @@ mod tests {
             "fogline tls issue d --server",
             "fogline tls issue d --operator anna",
             "fogline tls revoke d a",
+            "fogline top --api https://gate:8080 --ca ca.pem --token-file t --every 5",
+            "fogline top --once --json",
             "fogline completions zsh",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -332,6 +362,8 @@ mod tests {
             "fogline tls init d --agent A/b",
             "fogline tls init d --days 0",
             "fogline tls issue d",
+            "fogline top --json",
+            "fogline top --every 0",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -1,10 +1,11 @@
 //! Asking the API.
 
-use fogline_door::http::{Ask, AskError, Method, ask};
+use fogline_door::http::{Ask, AskError, Method, ask, server_time};
 use reqwest::Url;
 use serde_json::Value;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 /// How many addresses of a name are tried.
 const ADDRESSES_MAX: usize = 4;
@@ -96,6 +97,20 @@ impl Api {
     /// Asks for something to be removed.
     pub(crate) fn delete(&self, path: &str) -> Result<Answer, AnalystError> {
         self.send(Method::Delete, path, None)
+    }
+
+    /// The server's time, to the second, if it says one. Needs no token.
+    pub(crate) fn time(&self) -> Result<Option<SystemTime>, AnalystError> {
+        let mut last = None;
+        for address in self.addresses()? {
+            let name = self.ca.as_ref().map(|_| self.host.clone());
+            match server_time(&Ask { ca: self.ca.clone(), name, ..Ask::new(address, "/healthz") }) {
+                Ok(time) => return Ok(time),
+                Err(error @ AskError::NoAnswer { .. }) => last = Some(error),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(last.map_or_else(|| self.unknown("it has no address".to_owned()), AnalystError::Ask))
     }
 
     fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<Answer, AnalystError> {

@@ -24,11 +24,17 @@ pub(crate) struct Program {
 impl Program {
     /// `fogline WORDS`, without settings from outside.
     pub(crate) fn start(words: &[&str]) -> Self {
+        Self::start_with(words, &[])
+    }
+
+    /// The same with variables in its environment.
+    pub(crate) fn start_with(words: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fogline"));
         command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FOGLINE_")) {
             command.env_remove(name);
         }
+        command.envs(env.iter().copied());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines, _alone: None }

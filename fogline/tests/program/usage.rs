@@ -15,8 +15,10 @@ async fn every_command_has_help_with_examples() {
         &["broker", "--help"],
         &["ingest", "--help"],
         &["agent", "--help"],
+        &["doctor", "--help"],
         &["token", "--help"],
         &["tls", "--help"],
+        &["top", "--help"],
         &["completions", "--help"],
     ] {
         let (lines, status) = Program::start(words).end().await;
@@ -31,6 +33,9 @@ async fn what_the_programs_can_do_has_examples_too() {
     for words in [
         ["agent", "run"],
         ["agent", "status"],
+        ["doctor", "agent"],
+        ["doctor", "ingest"],
+        ["doctor", "broker"],
         ["agent", "validate"],
         ["ingest", "healthcheck"],
         ["parking", "forget"],
@@ -72,6 +77,8 @@ fn refusals_are_on_standard_error_and_end_with_2() {
         &["analyst", "--api", "https://gate.example", "nodes"],
         &["analyst", "--api", "http://anna:s3cret@gate.example", "nodes"],
         &["demo", "--rate", "0"],
+        &["top", "--api", "gate"],
+        &["top"],
         &["nonsense"],
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_fogline")).args(words).output().unwrap();

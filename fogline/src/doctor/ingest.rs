@@ -1,0 +1,54 @@
+//! What an ingester needs of its machine, its brokers and its database.
+
+use super::finding::{Findings, Progress};
+use super::{broker, certificates, database, disk, limits, served};
+use fogline_ingest::settings::IngestConfig;
+use fogline_protocol::topic::{Realm, peer_filter, up_filter};
+
+/// Open files of an ingester: its store, brokers, and those who look at its pages and events.
+const FILES: u64 = 1_024;
+/// An agent of this name is nobody's: what is said to it is heard by no one.
+const NOBODY: &str = "doctor-asks";
+
+/// Looks at all of it. `may_login` is false where nothing may be said in the ingester's name.
+pub(super) fn check(findings: &mut Findings, progress: &Progress, config: &IngestConfig, may_login: bool) {
+    progress.say("looking at the disk");
+    disk::check(findings, &config.data_dir, None, 0);
+    limits::open_files(findings, FILES);
+    files(findings, config);
+    let running = served::check(findings, &config.http);
+    if let Some(influx) = &config.influxdb {
+        progress.say("asking the database");
+        database::check(findings, influx);
+    }
+    let realm = config.region.clone().map_or(Realm::Everywhere, Realm::Region);
+    for at in &config.brokers {
+        let stream = broker::reach(findings, progress, at, &config.security);
+        let (Some(stream), false, true) = (stream, running, may_login) else { continue };
+        let Some(mut mqtt) = broker::login(findings, at, stream, config.name.as_str(), &config.security) else {
+            continue;
+        };
+        let filters = [up_filter(&realm), peer_filter(&realm)];
+        if broker::may_read(findings, at, &mut mqtt, &filters) {
+            let region = config.region.as_ref().map_or("local", |region| region.as_str());
+            let topic = format!("fogline/v1/{region}/{NOBODY}/down/notice");
+            broker::may_write(findings, at, &mut mqtt, &topic, Vec::new());
+        }
+        mqtt.leave();
+    }
+    if running || !may_login {
+        let why = if running { "it runs, and its name is in use" } else { "--no-login" };
+        findings.skip("login and rights", format!("not looked at: {why}"));
+    }
+}
+
+fn files(findings: &mut Findings, config: &IngestConfig) {
+    let security = &config.security;
+    if let Some(ca) = &security.ca {
+        certificates::file(findings, "CA of the broker", ca);
+    }
+    if let Some(own) = &security.certificate {
+        certificates::file(findings, "own certificate", &own.certificate);
+        certificates::secret(findings, "own key", &own.key);
+    }
+}
