@@ -80,10 +80,7 @@ pub async fn run_with(
     let (traced, clock) = (Traced::start(&config.id.to_string())?, Clock::new());
     make_dir(&config.data_dir)?;
     let queue = queue_path(&config.data_dir);
-    let mut outbox = OutboxConfig::new(&queue, config.limits);
-    outbox.synchronous = config.synchronous;
-    outbox.owner = Some(config.id.to_string());
-    let Outbox { state, handle, answers } = Outbox::open(outbox)?;
+    let Outbox { state, handle, answers } = open_queue(&config, &queue)?;
     let sources: Vec<NamedSource> = open_sources(&config, &state.positions)?;
     let pump = Pump::start(sources).context("no thread for the source")?;
 
@@ -150,6 +147,13 @@ pub async fn run_with(
     close(shell, &config.id, node.opening(), clock).await?;
     told.stop().await;
     end(ending)
+}
+
+fn open_queue(config: &AgentConfig, path: &Path) -> anyhow::Result<Outbox> {
+    let mut outbox = OutboxConfig::new(path, config.limits);
+    outbox.synchronous = config.synchronous;
+    outbox.owner = Some(config.id.to_string());
+    Ok(Outbox::open(outbox)?)
 }
 
 fn edge_config(config: &AgentConfig, clock: &Clock) -> EdgeConfig {

@@ -157,7 +157,7 @@ impl Trial {
             Ok(set) => self.next = Some(self.begin(decision, set, wall)),
             Err(error) => {
                 let mut reason = error.to_string();
-                reason.truncate(reason.floor_char_boundary(REASON_MAX_BYTES));
+                shorten(&mut reason);
                 self.steps.push_back(Step::Answer(decision, Outcome::Refused, Some(reason)));
             }
         }
@@ -308,6 +308,13 @@ impl Kept {
     fn with(mut self, change: impl FnOnce(&mut Record)) -> Self {
         change(&mut self.record);
         self
+    }
+}
+
+/// Cuts a reason to what is said of it at most, between characters.
+fn shorten(reason: &mut String) {
+    while reason.len() > REASON_MAX_BYTES {
+        reason.pop();
     }
 }
 

@@ -57,7 +57,10 @@ async fn site() -> Site {
         statuses: vec![status("r1", true), status("r2", true), status("r3", false), status("r4", true)],
         ..Commit::default()
     };
-    Site::with(|store| drop(store.commit(&commit).unwrap())).await
+    Site::with(|store| {
+        store.commit(&commit).unwrap();
+    })
+    .await
 }
 
 #[tokio::test]
