@@ -345,6 +345,10 @@ mod tests {
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
+    }
+
+    #[test]
+    fn what_no_part_can_do_is_refused() {
         for line in [
             "fogline",
             "fogline bench --agents 0",

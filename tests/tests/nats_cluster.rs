@@ -15,6 +15,9 @@ const RESUMED_WITHIN: Duration = Duration::from_secs(240);
 const PAUSE: Duration = Duration::from_millis(100);
 const AGENTS: [&str; 3] = ["lane-1", "lane-2", "lane-3"];
 
+/// Picks the server that is killed.
+type Victim = fn(&NatsCluster) -> usize;
+
 /// An agent that knows all servers, each agent from another one on.
 fn agent(cluster: &NatsCluster, number: usize, folder: &Path) -> Agent {
     let name = AGENTS[number];
@@ -66,7 +69,7 @@ fn any_server_of_three_may_be_killed() {
     let mut agents = [0, 1, 2].map(|number| agent(&cluster, number, folder.path()));
     until_all_resume(&agents);
 
-    let victims: [(&str, fn(&NatsCluster) -> usize); 4] = [
+    let victims: [(&str, Victim); 4] = [
         ("the one that the ingester is at", |cluster| cluster.server_of("ingest-1")),
         ("the leader of JetStream", NatsCluster::meta_leader),
         ("the one that an agent is at", |cluster| cluster.server_of("lane-2")),

@@ -129,7 +129,7 @@ mod tests {
         let cleared = ended(End::Cleared, own.clone());
         save(&db, &cleared).unwrap();
         save(&db, &own).unwrap();
-        assert_eq!(in_force(&db).unwrap(), [region.clone()], "what ended stays ended");
+        assert_eq!(in_force(&db).unwrap(), std::slice::from_ref(&region), "what ended stays ended");
         assert_eq!(after(&db, 1).unwrap(), Some(cleared));
         let next = Directive { until_us: None, ..directive(3, None) };
         save(&db, &next).unwrap();
