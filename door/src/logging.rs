@@ -1,7 +1,7 @@
 //! Logs on standard error, the same for every program: text on a terminal, JSON lines otherwise, or as `--log-format` says.
 //!
 //! An event is one line, whatever is in its values. The same event again and again is said a few times, then counted, and the count said
-//! once in a while ([`storm`]): a fault that lasts must not fill a disk, or hide another one.
+//! once in a while (`storm`): a fault that lasts must not fill a disk, or hide another one.
 
 mod line;
 mod storm;
