@@ -10,6 +10,9 @@ use tokio::time::Instant;
 /// How long to gather before the log says it again: a million refused messages are a few lines.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
+/// How often the log repeats that settings contradict each other.
+const RIVALS_EVERY: Duration = Duration::from_secs(60);
+
 /// Follows the counters.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -20,6 +23,7 @@ pub(crate) struct Journal {
     leading: bool,
     in_step: bool,
     refused: u64,
+    rivals_said: Option<Instant>,
     quiet_until: Option<Instant>,
 }
 
@@ -27,7 +31,16 @@ impl Journal {
     /// Nothing is connected yet.
     pub(crate) fn new(brokers: Vec<String>) -> Self {
         let connected = vec![false; brokers.len()];
-        Self { brokers, connected, leader: None, leading: false, in_step: false, refused: 0, quiet_until: None }
+        Self {
+            brokers,
+            connected,
+            leader: None,
+            leading: false,
+            in_step: false,
+            refused: 0,
+            rivals_said: None,
+            quiet_until: None,
+        }
     }
 
     /// A connection stands.
@@ -48,6 +61,7 @@ impl Journal {
 
     /// Looks for what is new.
     pub(crate) fn look(&mut self, site: &SiteSnapshot, now: Instant) {
+        self.look_for_rivals(site, now);
         self.look_who_leads(site);
         self.look_for_refusals(&site.cloud.counters, now);
     }
@@ -62,6 +76,7 @@ impl Journal {
         }
         if !leading && site.leader != self.leader {
             match &site.leader {
+                Some(_) if site.waits_for.is_some() => {}
                 Some(leader) => tracing::info!(%leader, term, "stands by"),
                 None if !self.leading => tracing::warn!("the leader is silent"),
                 None => {}
@@ -71,6 +86,25 @@ impl Journal {
             tracing::info!("in step with the leader: could take over without loss");
         }
         (self.leading, self.in_step, self.leader) = (leading, site.in_step, site.leader.clone());
+    }
+
+    /// It is said at once, and again as long as it is so.
+    fn look_for_rivals(&mut self, site: &SiteSnapshot, now: Instant) {
+        let Some((name, takes)) = site.rivals.iter().max_by_key(|(name, _)| Some(name) == site.waits_for.as_ref())
+        else {
+            self.rivals_said = None;
+            return;
+        };
+        if self.rivals_said.is_some_and(|said| now < said + RIVALS_EVERY) {
+            return;
+        }
+        self.rivals_said = Some(now);
+        let (waits, own) = (site.waits_for.is_some(), &site.realm);
+        tracing::error!(
+            rival = %name, %takes, %own, waits,
+            "another ingester takes some of the same regions: only one of the two leads, and regions of the other stand still. \
+             Give both the same --region or --share, or regions that the other has not"
+        );
     }
 
     fn look_for_refusals(&mut self, counters: &Counters, now: Instant) {

@@ -7,13 +7,14 @@ use crate::live::{LiveTask, Meter, Vitals, Whereabouts};
 use crate::settings::{IngestConfig, StoreKind};
 use crate::shell::{Ending, IngestShell};
 use crate::store::{
-    InfluxConfig, InfluxStore, NullStore, Sharing, SlowStore, SqliteStore, StateDb, Store, StoreThread,
+    InfluxConfig, InfluxStore, NullStore, Sharing, SlowStore, SqliteStore, StateDb, Store, StoreThread, share_as,
 };
 use crate::telemetry::Telemetry;
 use crate::traced::Traced;
 use anyhow::Context;
 use fogline_protocol::node::{CloudConfig, Keeping, SiteConfig, SiteNode, SiteSnapshot};
-use fogline_protocol::topic::{Realm, peer_filter, up_filter};
+use fogline_protocol::realm::Realm;
+use fogline_protocol::topic::{peer_filters, up_filters};
 use fogline_runtime::clock::{Clock, entropy};
 use fogline_runtime::driver::drive;
 use fogline_runtime::link::{BrokerAddress, Link, LinkConfig, LinkEvents, LinkHandle, LinkMetrics};
@@ -63,7 +64,8 @@ pub async fn run(
     let traced = Traced::start(config.name.as_str())?;
     let database = database(&config);
     let (store, identity) = open_store(&config, &database)?;
-    let realm = config.region.clone().map_or(Realm::Everywhere, Realm::Region);
+    let _same_agents = config.shared.then(|| share_as(&database, &config.realm)).transpose()?;
+    let realm = config.realm.clone();
     let mut node = SiteNode::new(site(&config, realm.clone(), identity), clock.now());
     let (links, events) = connect(&config, &realm)?;
 
@@ -99,14 +101,14 @@ pub async fn run(
     let door = http::serve(config.http, served).await?;
     // Nobody may be waiting to hear it.
     ready.send(Running { url: door.url(), database, snapshots: watched }).ok();
-    tracing::info!(name = %config.name, http = %door.address, store = ?config.store, "ingester started");
+    tracing::info!(name = %config.name, takes = %realm, http = %door.address, store = ?config.store, "ingester started");
 
     let (left, has_left) = watch::channel(false);
     let mut shell = IngestShell {
         traced,
         links,
         events,
-        agents: up_filter(&realm),
+        agents: up_filters(&realm),
         store,
         answers,
         asked,
@@ -116,6 +118,7 @@ pub async fn run(
         journal: Journal::new(brokers),
         feed,
         whereabouts,
+        realm,
         ending: None,
         left,
     };
@@ -159,7 +162,7 @@ fn connect(config: &IngestConfig, realm: &Realm) -> anyhow::Result<(Vec<LinkHand
     let share = connections.len().max(1);
     for brokers in connections {
         let mut link = LinkConfig::new(brokers, config.name.as_str(), entropy());
-        link.subscriptions = vec![peer_filter(realm)];
+        link.subscriptions = peer_filters(realm);
         link.incoming_bytes = INCOMING_BYTES / share;
         link.security = config.security.clone();
         link.outgoing_bytes = OUTGOING_BYTES / share;
@@ -206,7 +209,8 @@ fn influxdb(config: &IngestConfig) -> Option<InfluxConfig> {
     let influx = config.influxdb.as_ref().filter(|_| config.store == StoreKind::Influxdb)?;
     let (url, org) = (influx.url.clone(), influx.org.clone());
     let (bucket, token) = (influx.bucket.clone(), influx.token.clone());
-    Some(InfluxConfig { url, org, bucket, token, ..InfluxConfig::default() })
+    let takes = (config.realm != Realm::Everywhere).then(|| config.realm.to_string());
+    Some(InfluxConfig { url, org, bucket, token, takes, ..InfluxConfig::default() })
 }
 
 /// The store, and what tells it from any other.

@@ -3,11 +3,13 @@
 //! One struct is the flags, the environment and the file at once, so that a setting is described in one place.
 
 mod places;
+mod realm;
 
 use crate::store::Synchronous;
 use clap::{Args, ValueEnum};
 use fogline_door::http::HttpConfig;
 use fogline_protocol::ids::Name;
+use fogline_protocol::realm::Realm;
 use fogline_protocol::usecase::LimitRule;
 use fogline_protocol::usecase::power::Places;
 use fogline_runtime::link::{BrokerAddress, LinkSecurity};
@@ -58,9 +60,12 @@ pub struct Settings {
     /// This ingester's name, also its MQTT client id [default: ingest-1]
     #[arg(long, value_name = "NAME", env = "FOGLINE_INGEST_NAME")]
     pub name: Option<String>,
-    /// Take the agents of this region only [default: of all regions]
-    #[arg(long, value_name = "REGION", env = "FOGLINE_INGEST_REGION")]
-    pub region: Option<String>,
+    /// Take the agents of this region only; several: of these [default: of all regions]
+    #[arg(long = "region", value_name = "REGION", env = "FOGLINE_INGEST_REGION", value_delimiter = ',')]
+    pub regions: Vec<String>,
+    /// Take the agents of a share of all regions, for example 2/4 for the second of four [default: of all regions]
+    #[arg(long, value_name = "NUMBER/OF", env = "FOGLINE_INGEST_SHARE")]
+    pub share: Option<String>,
     /// Of several ingesters of a region that would lead the one of the highest rank does [default: 0]
     #[arg(long, value_name = "NUMBER", env = "FOGLINE_INGEST_RANK")]
     pub rank: Option<u32>,
@@ -181,8 +186,8 @@ pub struct IngestConfig {
     pub security: LinkSecurity,
     /// Its name.
     pub name: Name,
-    /// The region whose agents it takes; none: all.
-    pub region: Option<Name>,
+    /// Whose agents it takes.
+    pub realm: Realm,
     /// Of several that would lead the highest does.
     pub rank: u32,
     /// Whether another ingester of this machine uses the same SQLite file.
@@ -242,11 +247,14 @@ impl IngestConfig {
 
 impl Settings {
     fn or(self, other: Self) -> Self {
+        // Regions and a share are two ways to say one thing: a flag of the one goes before the other in the file.
+        let chosen = !self.regions.is_empty() || self.share.is_some();
         Self {
+            regions: if chosen { self.regions } else { other.regions },
+            share: if chosen { self.share } else { other.share },
             brokers: if self.brokers.is_empty() { other.brokers } else { self.brokers },
             cluster: self.cluster.or(other.cluster),
             name: self.name.or(other.name),
-            region: self.region.or(other.region),
             rank: self.rank.or(other.rank),
             shared: self.shared.or(other.shared),
             store_name: self.store_name.or(other.store_name),
@@ -291,8 +299,8 @@ impl Settings {
             let text = text?;
             Name::new(&text).map_err(|error| problems.push(format!("{what}: {error}"))).ok()
         };
-        let region = name(self.region, "region");
         let own = name(Some(self.name.unwrap_or_else(|| DEFAULT_NAME.to_owned())), "name").unwrap_or_else(placeholder);
+        let realm = realm::realm(&self.regions, self.share.as_deref(), problems);
         let store = self.store.unwrap_or_default();
         let influxdb = (store == StoreKind::Influxdb).then(|| {
             influxdb(self.influxdb_url, self.influxdb_org, self.influxdb_bucket, self.influxdb_token_file, problems)
@@ -316,7 +324,7 @@ impl Settings {
             brokers,
             cluster: self.cluster.unwrap_or(false),
             name: own,
-            region,
+            realm,
             rank: self.rank.unwrap_or(0),
             shared,
             store_name: self.store_name,

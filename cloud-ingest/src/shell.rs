@@ -8,7 +8,9 @@ use crate::traced::Traced;
 use bytes::Bytes;
 use fogline_protocol::ids::Name;
 use fogline_protocol::node::{self, SiteEffect, SiteInput, SiteNode, SiteSnapshot};
+use fogline_protocol::realm::Realm;
 use fogline_protocol::store::StoreAnswer;
+use fogline_protocol::topic::region_of;
 use fogline_runtime::clock::Clock;
 use fogline_runtime::driver::Shell;
 use fogline_runtime::link::{LinkEvent, LinkEvents, LinkHandle, Publish};
@@ -35,7 +37,7 @@ pub(crate) enum Ending {
     #[error(
         "{peer} takes the same agents' readings and writes to another store ({store}): sites must share one. Give both the \
          same InfluxDB (--store influxdb; --store-name where they reach it under different addresses), or on one machine the \
-         same --data-dir with --shared, or each a --region of its own"
+         same --data-dir with --shared, or each regions (--region) or a share (--share) of its own"
     )]
     Conflict {
         /// The other one.
@@ -51,7 +53,7 @@ pub(crate) struct IngestShell {
     pub(crate) links: Vec<LinkHandle>,
     pub(crate) events: Vec<LinkEvents>,
     /// What to hear while it leads.
-    pub(crate) agents: String,
+    pub(crate) agents: Vec<String>,
     pub(crate) store: StoreThread,
     pub(crate) answers: mpsc::Receiver<StoreAnswer>,
     /// What operators decide.
@@ -64,6 +66,8 @@ pub(crate) struct IngestShell {
     /// What the store has taken, for those who watch.
     pub(crate) feed: Feed,
     pub(crate) whereabouts: Whereabouts,
+    /// Whose agents it takes.
+    pub(crate) realm: Realm,
     pub(crate) ending: Option<Ending>,
     /// Done when an orderly stop has nothing left to wait for.
     pub(crate) left: watch::Sender<bool>,
@@ -81,8 +85,8 @@ impl Shell<SiteNode> for IngestShell {
                 }
             }
             SiteEffect::Listen(listens) => {
-                let filter = listens.then(|| self.agents.clone());
-                self.links.iter().for_each(|link| link.listen(filter.clone()));
+                let filters = if listens { self.agents.clone() } else { Vec::new() };
+                self.links.iter().for_each(|link| link.listen(filters.clone()));
                 if !listens {
                     self.asked.forget();
                 }
@@ -159,8 +163,13 @@ impl IngestShell {
                 SiteInput::Disconnected { broker }
             }
             LinkEvent::Message { topic, payload } => {
-                self.whereabouts.heard(&topic, broker);
-                self.told(SiteInput::Message { broker, topic, payload })
+                // To one of many shares most is of others.
+                let own = region_of(&topic).is_some_and(|region| self.realm.takes(region));
+                if own {
+                    self.whereabouts.heard(&topic, broker);
+                }
+                let input = SiteInput::Message { broker, topic, payload };
+                if own { self.told(input) } else { input }
             }
         }
     }

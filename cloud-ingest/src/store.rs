@@ -12,6 +12,7 @@ mod agents;
 mod aggregates;
 mod city;
 mod commit;
+mod common;
 mod dead;
 mod decisions;
 mod directives;
@@ -40,6 +41,7 @@ mod thread;
 
 pub use aggregates::{HOURS_KEPT, MINUTES_KEPT, WINDOWS_KEPT};
 pub use city::{CITY_AHEAD_MAX, CITY_IDS_KEPT, CITY_KEPT};
+pub(crate) use common::share_as;
 pub use dead::{DEAD_LETTERS_MAX, LetterId, LetterIdError};
 pub use decisions::DECISIONS_KEPT;
 pub use directives::DIRECTIVES_KEPT;
@@ -149,6 +151,19 @@ pub enum StoreError {
         file: PathBuf,
         /// The lock beside it.
         lock: PathBuf,
+    },
+    /// Who shares a database takes the same agents.
+    #[error(
+        "{} is shared by an ingester that takes {theirs}, and this one takes {ours}: give both the same --region or --share, or \
+         this one a --data-dir of its own", .file.display()
+    )]
+    OtherRealm {
+        /// The database.
+        file: PathBuf,
+        /// What the others take.
+        theirs: String,
+        /// What this one takes.
+        ours: String,
     },
     /// Give another file: this one is left as it is.
     #[error("{} is not a file of fogline's ingester: it was left untouched; give another path", .0.display())]

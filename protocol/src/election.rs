@@ -6,6 +6,9 @@
 //!
 //! Messages may be lost, and whoever is cut off may lead too: an election is for liveness. Safety is in what leaders do:
 //! each has a term of its own, and of two that hear each other the one with the lower term stands down.
+//!
+//! A *rival* is one that takes some of the same agents and not the same ones. It cannot stand in for this one; but while it leads
+//! this one does not, and what was said of terms and claims holds between rivals too.
 
 mod peers;
 #[cfg(test)]
@@ -149,9 +152,27 @@ impl Election {
         self.reach
     }
 
-    /// Who else was heard within a lease.
+    /// Who else was heard within a lease, rivals left out.
     pub fn living(&self, now: Monotonic) -> impl Iterator<Item = &Name> {
-        self.peers.living(now, self.me.timing.lease).map(|(name, _)| name)
+        self.fellows(now).map(|(name, _)| name)
+    }
+
+    fn fellows(&self, now: Monotonic) -> impl Iterator<Item = (&Name, &peers::Peer)> {
+        self.peers.living(now, self.me.timing.lease).filter(|(_, peer)| !peer.rival)
+    }
+
+    /// The rival because of which this one does not lead.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<&Name> {
+        match &self.standing {
+            Standing::Following { leader, .. } if self.peers.is_rival(leader) => Some(leader),
+            Standing::Following { .. }
+            | Standing::Leading { .. }
+            | Standing::Joining { .. }
+            | Standing::Resting { .. }
+            | Standing::Claiming { .. }
+            | Standing::Taking => None,
+        }
     }
 
     /// It is connected to so many brokers now.
@@ -171,7 +192,16 @@ impl Election {
 
     /// Another one said what it is.
     pub fn heard(&mut self, from: &Name, word: &Word, now: Monotonic) {
-        if *from == self.me.name || !self.peers.heard(from, word.reach, now) {
+        self.heard_word(from, word, peers::Peer { heard: now, reach: word.reach, rival: false }, now);
+    }
+
+    /// A rival said what it is.
+    pub fn heard_rival(&mut self, from: &Name, word: &Word, now: Monotonic) {
+        self.heard_word(from, word, peers::Peer { heard: now, reach: word.reach, rival: true }, now);
+    }
+
+    fn heard_word(&mut self, from: &Name, word: &Word, peer: peers::Peer, now: Monotonic) {
+        if *from == self.me.name || !self.peers.heard(from, peer) {
             return;
         }
         if word.term > self.term && !self.is_leading() {
@@ -284,7 +314,7 @@ impl Election {
     fn joined(&mut self, now: Monotonic) {
         if self.reach == 0 {
             self.standing = Standing::Joining { until: now + self.me.timing.lease };
-        } else if self.living(now).next().is_none() {
+        } else if self.peers.living(now, self.me.timing.lease).next().is_none() {
             self.take();
         } else {
             self.claim(now);
@@ -295,7 +325,7 @@ impl Election {
     /// so that it counts after a lease.
     fn compare_reach(&mut self, now: Monotonic) {
         let lease = self.me.timing.lease;
-        let outreached = self.peers.living(now, lease).any(|(_, peer)| peer.reach > self.reach);
+        let outreached = self.fellows(now).any(|(_, peer)| peer.reach > self.reach);
         let Standing::Leading { outreached: since } = &mut self.standing else { return };
         if !outreached {
             *since = None;

@@ -13,7 +13,7 @@
 //!
 //! A tour: [`topic`] and [`wire`] say what travels; [`reading`] what a reading is; [`delivery`] how readings get from
 //! the queue to the store and are acknowledged; [`register`] how decisions get back; [`election`] who of several
-//! ingesters leads; [`failover`] which broker an agent uses; [`window`] how readings become averages; [`usecase`] what
+//! ingesters leads, and [`realm`] whose agents they take; [`failover`] which broker an agent uses; [`window`] how readings become averages; [`usecase`] what
 //! each kind of sensor adds; [`clock`] what becomes of times that no set clock gave; [`node`] puts them together for the edge and for the cloud.
 //! The rules have numbers and tests in `docs/protocol.md`.
 #![warn(clippy::wildcard_enum_match_arm)]
@@ -28,6 +28,7 @@ pub mod ids;
 pub mod node;
 pub mod queue;
 pub mod reading;
+pub mod realm;
 pub mod register;
 pub mod rng;
 pub mod sensing;

@@ -217,6 +217,20 @@ pub struct Recovered {
     pub plate_key: Option<PlateKey>,
 }
 
+impl Recovered {
+    /// Forgets what is of agents of other regions. What is of groups across regions stays.
+    pub fn keep_only(&mut self, takes: impl Fn(&str) -> bool) {
+        self.decisions.retain(|record| takes(record.agent.region.as_str()));
+        self.open_windows.retain(|fold| match &fold.scope {
+            Scope::Region(region) => takes(region.as_str()),
+            Scope::Agent(id) => takes(id.region.as_str()),
+            Scope::Group(_) => true,
+        });
+        self.latest.retain(|latest| takes(latest.owner.region.as_str()));
+        self.stays.retain(|stay| takes(stay.owner.region.as_str()));
+    }
+}
+
 /// What a store is asked for. Answers come back in the order of the commands.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StoreCommand {

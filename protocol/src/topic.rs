@@ -1,10 +1,11 @@
 //! The topic tree: `fogline/v1/{region}/{agent}/{up|down}/{channel}`, `fogline/v1/{region}/peers/{agent}/{channel}` with one
-//! level more where it is for one agent only, and `fogline/v1/{region}/ingest/{ingester}/{channel}`.
+//! level more where it is for one agent only, and `fogline/v1/{forum}/ingest/{ingester}/{channel}`.
 //!
 //! The direction is a level of its own so that an access rule is one line: an agent writes its own `up/#` and
 //! `peers/{itself}/#`, and reads its own `down/#` and its region's `peers/#`.
 
 use crate::ids::{AgentId, Name};
+use crate::realm::{Realm, Share};
 use std::fmt;
 
 /// What every topic begins with: the system and the version of its topic tree.
@@ -83,7 +84,7 @@ impl Down {
     }
 }
 
-/// What the ingesters of a region say to each other.
+/// What ingesters say to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
     /// Who leads, and who would.
@@ -148,28 +149,40 @@ impl Neighbour {
     }
 }
 
-/// The agents that ingesters have in common: those of a region, or all.
+/// Where ingesters talk to each other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Realm {
-    /// Those of one region.
+pub enum Forum {
+    /// In a region.
     Region(Name),
-    /// Those of all regions.
+    /// Below the level that no region has: those of [`Realm::Everywhere`], and beats of all shares.
     Everywhere,
+    /// Those of one share.
+    Share(Share),
 }
 
-/// The level of the region in a topic of [`Realm::Everywhere`]: no region may have this name.
+/// The level of [`Forum::Everywhere`]: no region may have this name.
 const EVERYWHERE: &str = INGEST;
 /// The level that tells the topics of ingesters from those of agents: no agent may have this name.
 const INGEST: &str = "ingest";
 /// The level of what agents say to each other: no agent may have this name.
 const PEERS: &str = "peers";
 
-impl fmt::Display for Realm {
+impl fmt::Display for Forum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Region(name) => write!(f, "{name}"),
             Self::Everywhere => f.write_str(EVERYWHERE),
+            Self::Share(share) => f.write_str(&share.level()),
         }
+    }
+}
+
+impl Forum {
+    fn read(level: &str) -> Option<Self> {
+        if level == EVERYWHERE {
+            return Some(Self::Everywhere);
+        }
+        Share::of_level(level).map(Self::Share).or_else(|| Name::new(level).ok().map(Self::Region))
     }
 }
 
@@ -182,8 +195,8 @@ pub enum Topic {
     Down(AgentId, Down),
     /// From an agent to the others of its region, or to one of them.
     Peers(AgentId, Neighbour, Option<Name>),
-    /// From an ingester to the others of its realm.
-    Ingest(Realm, Name, Peer),
+    /// From an ingester to others.
+    Ingest(Forum, Name, Peer),
 }
 
 /// A topic that is not one of ours. The caller counts it and goes on.
@@ -223,10 +236,9 @@ impl Topic {
     }
 }
 
-fn read_ingest(realm: &str, ingester: &str, channel: &str) -> Option<Topic> {
-    let realm = if realm == EVERYWHERE { Realm::Everywhere } else { Realm::Region(Name::new(realm).ok()?) };
+fn read_ingest(forum: &str, ingester: &str, channel: &str) -> Option<Topic> {
     let peer = Peer::ALL.into_iter().find(|peer| peer.as_str() == channel)?;
-    Some(Topic::Ingest(realm, Name::new(ingester).ok()?, peer))
+    Some(Topic::Ingest(Forum::read(forum)?, Name::new(ingester).ok()?, peer))
 }
 
 fn read_peers(region: &str, agent: &str, channel: &str, to: Option<&str>) -> Option<Topic> {
@@ -245,8 +257,8 @@ impl fmt::Display for Topic {
                 write!(f, "{ROOT}/{region}/{PEERS}/{agent}/{}", channel.as_str())?;
                 to.as_ref().map_or(Ok(()), |to| write!(f, "/{to}"))
             }
-            Self::Ingest(realm, ingester, peer) => {
-                write!(f, "{ROOT}/{realm}/{INGEST}/{ingester}/{}", peer.as_str())
+            Self::Ingest(forum, ingester, peer) => {
+                write!(f, "{ROOT}/{forum}/{INGEST}/{ingester}/{}", peer.as_str())
             }
         }
     }
@@ -258,19 +270,37 @@ pub fn down_filter(id: &AgentId) -> String {
     format!("{ROOT}/{id}/down/#")
 }
 
-/// The filter that a leading ingester subscribes to: everything that the agents of its realm say.
+/// The filters that a leading ingester subscribes to: what the agents of its realm say. Of a share it is more: what all agents
+/// say, of which it takes its part.
 #[must_use]
-pub fn up_filter(realm: &Realm) -> String {
+pub fn up_filters(realm: &Realm) -> Vec<String> {
     match realm {
-        Realm::Region(name) => format!("{ROOT}/{name}/+/up/#"),
-        Realm::Everywhere => format!("{ROOT}/+/+/up/#"),
+        Realm::Regions(regions) => regions.iter().map(|name| format!("{ROOT}/{name}/+/up/#")).collect(),
+        Realm::Share(_) | Realm::Everywhere => vec![format!("{ROOT}/+/+/up/#")],
     }
 }
 
-/// The filter of what the ingesters of a realm say to each other.
+/// The filters of what the ingesters of a realm say to each other, and of what those say that may take some of its regions.
+/// No topic matches two of them.
 #[must_use]
-pub fn peer_filter(realm: &Realm) -> String {
-    format!("{ROOT}/{realm}/{INGEST}/+/+")
+pub fn peer_filters(realm: &Realm) -> Vec<String> {
+    let of = |forum: &dyn fmt::Display, channel: Peer| format!("{ROOT}/{forum}/{INGEST}/+/{}", channel.as_str());
+    match realm {
+        Realm::Regions(regions) => {
+            let all = regions.iter().map(|name| format!("{ROOT}/{name}/{INGEST}/+/+"));
+            all.chain([of(&Forum::Everywhere, Peer::Beat)]).collect()
+        }
+        Realm::Share(_) | Realm::Everywhere => {
+            let home = realm.home();
+            vec![of(&"+", Peer::Beat), of(&home, Peer::Log), of(&home, Peer::Ask)]
+        }
+    }
+}
+
+/// The region's level of a topic.
+#[must_use]
+pub fn region_of(topic: &str) -> Option<&str> {
+    topic.strip_prefix(ROOT)?.strip_prefix('/')?.split('/').next()
 }
 
 /// The filters of what the agents of a region say to all, and to this agent.
@@ -290,11 +320,11 @@ mod tests {
         let id = AgentId { region: Name::new("a7").unwrap(), agent: Name::new("lane-1").unwrap() };
         let ups = Up::ALL.map(|up| Topic::Up(id.clone(), up));
         let downs = Down::ALL.map(|down| Topic::Down(id.clone(), down));
-        let realms = [Realm::Region(id.region.clone()), Realm::Everywhere];
-        let peers = realms
-            .clone()
+        let share = Share::new(2, 4).unwrap();
+        let forums = [Forum::Region(id.region.clone()), Forum::Everywhere, Forum::Share(share)];
+        let peers = forums
             .into_iter()
-            .flat_map(|realm| Peer::ALL.map(|peer| Topic::Ingest(realm.clone(), Name::new("ingest-1").unwrap(), peer)));
+            .flat_map(|forum| Peer::ALL.map(|peer| Topic::Ingest(forum.clone(), Name::new("ingest-1").unwrap(), peer)));
         let to = |channel: Neighbour| channel.has_address().then(|| Name::new("node-2").unwrap());
         let neighbours = Neighbour::ALL.map(|channel| Topic::Peers(id.clone(), channel, to(channel)));
         for topic in ups.into_iter().chain(downs).chain(peers).chain(neighbours) {
@@ -306,11 +336,25 @@ mod tests {
         assert_eq!(neighbour_filters(&id)[2], "fogline/v1/a7/peers/+/+/lane-1");
         let averages = Topic::Peers(id, Neighbour::Averages, to(Neighbour::Averages)).to_string();
         assert_eq!(averages, "fogline/v1/a7/peers/lane-1/averages/node-2");
-        let [region, everywhere] = realms;
-        assert_eq!(up_filter(&everywhere), "fogline/v1/+/+/up/#");
-        assert_eq!(up_filter(&region), "fogline/v1/a7/+/up/#");
-        assert_eq!(peer_filter(&everywhere), "fogline/v1/ingest/ingest/+/+");
-        assert_eq!(peer_filter(&region), "fogline/v1/a7/ingest/+/+");
+        assert_eq!(region_of("fogline/v1/a7/lane-1/up/readings"), Some("a7"));
+        assert_eq!((region_of("fogline/v2/a7"), region_of("a7")), (None, None));
+    }
+
+    #[test]
+    fn ingesters_hear_their_agents_and_each_other() {
+        let filters = |text: &str| {
+            let realm = text.parse().unwrap();
+            (up_filters(&realm).join(" "), peer_filters(&realm).join(" "))
+        };
+        let all = "fogline/v1/+/+/up/#".to_owned();
+        let (up, peers) = filters("a7,a8");
+        assert_eq!(up, "fogline/v1/a7/+/up/# fogline/v1/a8/+/up/#");
+        assert_eq!(peers, "fogline/v1/a7/ingest/+/+ fogline/v1/a8/ingest/+/+ fogline/v1/ingest/ingest/+/beat");
+        let beats = "fogline/v1/+/ingest/+/beat";
+        let (log, ask) = ("fogline/v1/ingest/ingest/+/log", "fogline/v1/ingest/ingest/+/ask");
+        assert_eq!(filters("*"), (all.clone(), format!("{beats} {log} {ask}")));
+        let (log, ask) = ("fogline/v1/_2of4/ingest/+/log", "fogline/v1/_2of4/ingest/+/ask");
+        assert_eq!(filters("2/4"), (all, format!("{beats} {log} {ask}")));
     }
 
     #[test]
@@ -332,6 +376,8 @@ mod tests {
             "fogline/v1/a/ingest/b/hello",
             "fogline/v1/peers/ingest/b/beat",
             "fogline/v1/ingest/b/up/ack",
+            "fogline/v1/_2of4/b/up/ack",
+            "fogline/v1/_5of4/ingest/b/beat",
             "fogline/v1/a/+/up/ack",
             "fogline/v1/a/#/up/ack",
             "fogline/v1/a/b\0/up/ack",

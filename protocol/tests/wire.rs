@@ -83,12 +83,13 @@ fn what_ingesters_say_reads_as_the_documentation_says() {
         term: Some(term()),
         rank: 0,
         reach: 2,
+        realm: Some("a7,a8".parse().unwrap()),
         store: "influxdb:fog".to_owned(),
         log: Some(LogPlace { lead: 3, number: 17 }),
         in_step: false,
         keeps: None,
     };
-    insta::assert_snapshot!(text(&beat.encode()), @r#"{"v":1,"role":"leading","term":{"counter":3,"ingester":"ingest-1"},"rank":0,"reach":2,"store":"influxdb:fog","log":{"lead":3,"number":17},"in_step":false}"#);
+    insta::assert_snapshot!(text(&beat.encode()), @r#"{"v":1,"role":"leading","term":{"counter":3,"ingester":"ingest-1"},"rank":0,"reach":2,"realm":"a7,a8","store":"influxdb:fog","log":{"lead":3,"number":17},"in_step":false}"#);
     assert_eq!(Beat::decode(&beat.encode()), Ok(beat));
     let ask = Ask { lead: 3, after: None };
     insta::assert_snapshot!(text(&ask.encode()), @r#"{"v":1,"lead":3,"after":null}"#);

@@ -205,6 +205,8 @@ async fn ingesters_and_operators_subscribe_what_they_need() {
         ("fogline/v1/north/+/up/#", [true, true, true]),
         ("fogline/v1/south/+/up/#", [true, false, true]),
         ("fogline/v1/+/ingest/#", [true, false, true]),
+        ("fogline/v1/ingest/ingest/+/beat", [true, true, true]),
+        ("fogline/v1/ingest/ingest/+/log", [true, false, true]),
         ("fogline/v1/#", [false, false, true]),
         ("#", [false, false, true]),
         ("$SYS/#", [false, false, true]),

@@ -73,6 +73,19 @@ fn site_metrics(site: &SiteSnapshot) -> Vec<Metric> {
         ("fogline_ingest_leads_total", counter, "How often it took the lead.", site.leads),
         ("fogline_ingest_in_step", gauge, "1 while it could take over without loss.", u64::from(site.in_step)),
         (
+            "fogline_ingest_rivals",
+            gauge,
+            "Other ingesters heard lately that take some of its regions, and not the same ones: a mistake.",
+            number(site.rivals.len()),
+        ),
+        (
+            "fogline_ingest_waits_for_rival",
+            gauge,
+            "1 while it does not lead because such a one does.",
+            u64::from(site.waits_for.is_some()),
+        ),
+        ("fogline_ingest_messages_of_others_total", counter, "Messages of agents of other regions.", site.others),
+        (
             "fogline_ingest_peers",
             gauge,
             "Other ingesters of its realm that were heard lately.",

@@ -3,6 +3,7 @@
 use super::Served;
 use axum::extract::State;
 use axum::http::StatusCode;
+use fogline_protocol::node::SiteSnapshot;
 use fogline_protocol::wire::Role;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -37,7 +38,22 @@ async fn readyz(State(served): State<Arc<Served>>) -> (StatusCode, String) {
             (StatusCode::OK, "ok: leading alone, nobody else keeps the ledger of the garages\n".to_owned())
         }
         (None, false, Role::Leading, _) => (StatusCode::OK, "ok\n".to_owned()),
+        (None, false, ..) if site.waits_for.is_some() => not(waiting(&site)),
         (None, false, _, Some(leader)) => (StatusCode::OK, format!("ok: standing by, {leader} leads\n")),
         (None, false, _, None) => not("no ingester leads yet\n".to_owned()),
     }
+}
+
+/// It does not stand by: of what it takes only a part has a leader.
+fn waiting(site: &SiteSnapshot) -> String {
+    let rival = site.rivals.iter().find(|(name, _)| Some(name) == site.waits_for.as_ref());
+    rival.map_or_else(
+        || "another ingester that takes some of the same regions leads\n".to_owned(),
+        |(name, takes)| {
+            format!(
+                "{name} leads {takes}, which has regions in common with {}: give each region to one realm\n",
+                site.realm
+            )
+        },
+    )
 }

@@ -1,7 +1,9 @@
 //! How the ingester is, in one object.
 
 use super::meter::{Latency, Meter};
+use fogline_protocol::ids::Name;
 use fogline_protocol::node::SiteSnapshot;
+use fogline_protocol::realm::Realm;
 use fogline_protocol::wire::Role;
 use serde::Serialize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,6 +33,10 @@ pub(crate) struct Health {
     ingester: String,
     #[serde(flatten)]
     leading: Leading,
+    /// Whose agents it takes: `*` for all, regions with commas between them, or a share like `2/4`.
+    takes: String,
+    /// Other ingesters that take some of its regions and not the same ones, of which only one may lead: a mistake in the settings.
+    rivals: Vec<Rival>,
     /// The counter of its term; while it stands by the highest that it has heard of.
     term: u64,
     /// Addresses of the brokers that it is connected to.
@@ -88,6 +94,25 @@ enum RoleSchema {
     Leaving,
 }
 
+/// Another ingester that takes some of the same regions, and not the same ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RivalIngester)]
+struct Rival {
+    /// Its name.
+    ingester: String,
+    /// What it takes.
+    takes: String,
+    /// Whether this one does not lead because the other one does.
+    waited_for: bool,
+}
+
+impl Rival {
+    fn new(name: &Name, takes: &Realm, site: &SiteSnapshot) -> Self {
+        let waited_for = site.waits_for.as_ref() == Some(name);
+        Self { ingester: name.to_string(), takes: takes.to_string(), waited_for }
+    }
+}
+
 /// How bills are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 struct Billing {
@@ -114,6 +139,8 @@ impl Vitals {
             version: env!("CARGO_PKG_VERSION"),
             ingester: self.ingester.clone(),
             leading: leading(&site),
+            takes: site.realm.to_string(),
+            rivals: site.rivals.iter().map(|(name, takes)| Rival::new(name, takes, &site)).collect(),
             term: site.term.as_ref().map_or(0, |term| term.counter),
             connected: site.connected.iter().filter_map(|at| self.brokers.get(*at).cloned()).collect(),
             brokers: self.brokers.clone(),

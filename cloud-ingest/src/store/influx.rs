@@ -37,6 +37,9 @@ pub struct InfluxConfig {
     pub bucket: String,
     /// The token that may write into the bucket. Empty: none is sent.
     pub token: String,
+    /// What the ingester takes, where that is not all regions: averages over regions say it, or those of ingesters that share
+    /// the bucket would replace each other.
+    pub takes: Option<String>,
     /// How long a request may take before it counts as failed: 10 s. InfluxDB 3 answers after up to a second.
     pub timeout: Duration,
     /// How long connecting may take: 3 s.
@@ -54,6 +57,7 @@ impl Default for InfluxConfig {
             org: "fogline".to_owned(),
             bucket: "fogline".to_owned(),
             token: String::new(),
+            takes: None,
             timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(3),
             requests_in_flight: 4,

@@ -3,7 +3,9 @@
 use super::finding::{Findings, Progress};
 use super::{broker, certificates, database, disk, limits, served};
 use fogline_ingest::settings::IngestConfig;
-use fogline_protocol::topic::{Realm, peer_filter, up_filter};
+use fogline_protocol::ids::Name;
+use fogline_protocol::realm::Realm;
+use fogline_protocol::topic::{peer_filters, up_filters};
 
 /// Open files of an ingester: its store, brokers, and those who look at its pages and events.
 const FILES: u64 = 1_024;
@@ -21,24 +23,35 @@ pub(super) fn check(findings: &mut Findings, progress: &Progress, config: &Inges
         progress.say("asking the database");
         database::check(findings, influx);
     }
-    let realm = config.region.clone().map_or(Realm::Everywhere, Realm::Region);
     for at in &config.brokers {
         let stream = broker::reach(findings, progress, at, &config.security);
         let (Some(stream), false, true) = (stream, running, may_login) else { continue };
         let Some(mut mqtt) = broker::login(findings, at, stream, config.name.as_str(), &config.security) else {
             continue;
         };
-        let filters = [up_filter(&realm), peer_filter(&realm)];
+        let filters: Vec<String> = up_filters(&config.realm).into_iter().chain(peer_filters(&config.realm)).collect();
         if broker::may_read(findings, at, &mut mqtt, &filters) {
-            let region = config.region.as_ref().map_or("local", |region| region.as_str());
-            let topic = format!("fogline/v1/{region}/{NOBODY}/down/notice");
-            broker::may_write(findings, at, &mut mqtt, &topic, Vec::new());
+            for region in regions(&config.realm) {
+                let topic = format!("fogline/v1/{region}/{NOBODY}/down/notice");
+                // A broker that refuses ends the connection: nothing is learnt of the others on it.
+                if !broker::may_write(findings, at, &mut mqtt, &topic, Vec::new()) {
+                    break;
+                }
+            }
         }
         mqtt.leave();
     }
     if running || !may_login {
         let why = if running { "it runs, and its name is in use" } else { "--no-login" };
         findings.skip("login and rights", format!("not looked at: {why}"));
+    }
+}
+
+/// The regions that it takes by name, or one that stands for all.
+fn regions(realm: &Realm) -> Vec<&str> {
+    match realm {
+        Realm::Regions(regions) => regions.iter().map(Name::as_str).collect(),
+        Realm::Share(_) | Realm::Everywhere => vec!["local"],
     }
 }
 

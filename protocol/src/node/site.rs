@@ -1,4 +1,4 @@
-//! An ingester of a region that may have others: it leads, or it stands by.
+//! An ingester of a realm that may have others: it leads, or it stands by.
 //!
 //! While it leads a [`CloudNode`] takes readings and decides; the node is made when the store was taken over, and gone when
 //! another one leads. Around it are the [`Election`], the log that the leader writes for its followers, and the follower's
@@ -10,6 +10,7 @@ mod leading;
 mod logging;
 mod peers;
 mod pieces;
+mod rivals;
 mod snapshot;
 mod standby;
 
@@ -22,11 +23,12 @@ use crate::election::{Candidate, Election, ElectionEffect};
 use crate::rng::Rng;
 use crate::store::{StoreAnswer, StoreCommand, TakeOver};
 use crate::time::{Monotonic, Now};
-use crate::topic::{Peer, Topic};
+use crate::topic::{Forum, Peer, Topic, region_of};
 use crate::window::DECISION_WIDTH_S;
 use crate::wire::{Beat, Message, Role};
 use following::Following;
 use leading::Lead;
+use rivals::Rivals;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -46,10 +48,13 @@ pub struct SiteNode {
     taking: Option<u64>,
     lead: Option<Lead>,
     following: Following,
+    rivals: Rivals,
     connected: BTreeSet<usize>,
     runs: Rng,
     /// What was counted in earlier leads.
     counters: Counters,
+    /// Messages of agents of other regions.
+    others: u64,
     leads: u64,
     aside: Duration,
     /// It has led or followed: what it is told by others does not end it any more.
@@ -73,9 +78,11 @@ impl SiteNode {
             taking: None,
             lead: None,
             following: Following::default(),
+            rivals: Rivals::default(),
             connected: BTreeSet::new(),
             runs: Rng::new(config.cloud.run),
             counters: Counters::default(),
+            others: 0,
             leads: 0,
             aside: ASIDE_FIRST,
             settled: false,
@@ -120,6 +127,9 @@ impl SiteNode {
     fn message(&mut self, broker: usize, topic: String, payload: bytes::Bytes, now: Now) {
         if peers::is_of_peers(&topic) {
             self.peer_said(broker, &topic, &payload, now);
+        } else if region_of(&topic).is_some_and(|region| !self.config.realm.takes(region)) {
+            // Before anything is decoded: to one of many shares it is most of what comes.
+            self.others += 1;
         } else if let Some(lead) = self.lead.as_mut().filter(|_| !self.leaving) {
             lead.node.handle(CloudInput::Message { broker, topic, payload }, now);
         }
@@ -179,22 +189,31 @@ impl SiteNode {
             term: self.election.term().cloned(),
             rank: self.config.rank,
             reach: self.election.reach(),
+            realm: Some(self.config.realm.clone()),
             store: self.config.store.clone(),
             log: self.lead.as_ref().and_then(Lead::log_place),
             in_step: self.following.in_step(now),
             keeps: self.following.keeps(),
         };
-        self.publish_everywhere(Peer::Beat, &beat.encode());
+        let payload = beat.encode();
+        for forum in self.config.realm.beat_forums() {
+            self.publish_everywhere(&forum, Peer::Beat, &payload);
+        }
     }
 
-    fn publish_everywhere(&mut self, channel: Peer, payload: &[u8]) {
+    fn publish_everywhere(&mut self, forum: &Forum, channel: Peer, payload: &[u8]) {
         let brokers: Vec<usize> = self.connected.iter().copied().collect();
-        brokers.into_iter().for_each(|broker| self.publish(broker, channel, payload.to_vec()));
+        brokers.into_iter().for_each(|broker| self.publish_at(forum, broker, channel, payload.to_vec()));
     }
 
+    /// To those of the same realm.
     fn publish(&mut self, broker: usize, channel: Peer, payload: Vec<u8>) {
+        self.publish_at(&self.config.realm.home(), broker, channel, payload);
+    }
+
+    fn publish_at(&mut self, forum: &Forum, broker: usize, channel: Peer, payload: Vec<u8>) {
         if self.connected.contains(&broker) {
-            let topic = Topic::Ingest(self.config.realm.clone(), self.config.cloud.ingester.clone(), channel);
+            let topic = Topic::Ingest(forum.clone(), self.config.cloud.ingester.clone(), channel);
             let publish = Publish { topic: topic.to_string(), payload, retain: false };
             self.effects.push_back(SiteEffect::Publish { broker, publish });
         }

@@ -3,6 +3,7 @@
 use super::{Message, WireError, check_reported_term};
 use crate::election::Word;
 use crate::ids::Term;
+use crate::realm::Realm;
 use serde::{Deserialize, Serialize};
 
 /// What an ingester is among those of its realm.
@@ -30,6 +31,9 @@ pub struct Beat {
     pub rank: u32,
     /// How many brokers it is connected to.
     pub reach: u32,
+    /// Whose agents it takes; none: those that the topic says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub realm: Option<Realm>,
     /// Which store it writes to. Those of one realm must have one store in common.
     pub store: String,
     /// Where its log is, if it leads and the others need one.

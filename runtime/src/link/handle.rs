@@ -38,8 +38,8 @@ pub(super) struct Wanted {
 pub(super) enum Command {
     /// To be sent on the connection of the given number, or else thrown away.
     Publish { publish: Publish, connection: u64 },
-    /// To subscribe this filter too, now and on each connection to come; none: no more.
-    Listen(Option<String>),
+    /// To subscribe these filters too, now and on each connection to come, and no others that came like this.
+    Listen(Vec<String>),
     /// To send what is queued, disconnect, and say whether all of it was acknowledged.
     Close(oneshot::Sender<bool>),
 }
@@ -104,11 +104,12 @@ impl LinkHandle {
         }
     }
 
-    /// Subscribes to this filter beside those of the configuration, now and after each connect; none: to those only. Takes the
-    /// place of the filter before. A broker that refuses it ends the connection.
-    pub fn listen(&self, filter: Option<String>) {
+    /// Subscribes to these filters beside those of the configuration, now and after each connect; none: to those only. They take
+    /// the place of those before; what is in both stays. They go into one SUBSCRIBE: some dozens at most. A broker that refuses
+    /// one ends the connection.
+    pub fn listen(&self, filters: Vec<String>) {
         // A link that has ended hears nothing in any case.
-        self.commands.send(Command::Listen(filter)).ok();
+        self.commands.send(Command::Listen(filters)).ok();
     }
 
     /// Sends what is queued, waits for its PUBACKs, sends DISCONNECT (so that no last will is published), and ends the link,

@@ -70,8 +70,14 @@ impl Link {
         let (event_sender, events) = events::channel(incoming);
         let (command_sender, commands) = mpsc::unbounded_channel();
         let wanted = shared.wanted.subscribe();
-        let context =
-            Context { config, listening: None, shared: Arc::clone(&shared), commands, wanted, events: event_sender };
+        let context = Context {
+            config,
+            listening: Vec::new(),
+            shared: Arc::clone(&shared),
+            commands,
+            wanted,
+            events: event_sender,
+        };
         let task = runtime.spawn(Supervisor { context, will }.run());
         Ok((LinkHandle::new(command_sender, shared, task.abort_handle()), events))
     }

@@ -61,8 +61,8 @@ enum Phase {
 /// What outlives a session.
 pub(super) struct Context {
     pub(super) config: LinkConfig,
-    /// A filter that is subscribed beside those of the configuration.
-    pub(super) listening: Option<String>,
+    /// Filters that are subscribed beside those of the configuration.
+    pub(super) listening: Vec<String>,
     pub(super) shared: std::sync::Arc<Shared>,
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
     pub(super) wanted: watch::Receiver<Wanted>,
@@ -79,7 +79,7 @@ pub(super) struct Session<'a> {
     connected_since: Option<Instant>,
     inflight: Inflight,
     /// What of [`Context::listening`] this connection has asked for.
-    listening: Option<String>,
+    listening: Vec<String>,
     /// The filters of each SUBSCRIBE whose SUBACK is awaited, in their order.
     asked: VecDeque<Vec<String>>,
     /// A SUBSCRIBE or UNSUBSCRIBE is handed to rumqttc and not announced yet.
@@ -99,7 +99,7 @@ impl<'a> Session<'a> {
             phase: Phase::Connecting,
             connected_since: None,
             inflight,
-            listening: None,
+            listening: Vec::new(),
             asked: VecDeque::new(),
             handed_over: false,
             early: Vec::new(),
@@ -169,8 +169,8 @@ impl<'a> Session<'a> {
                 self.context.discard(&publish);
                 Ok(())
             }
-            Some(Command::Listen(filter)) => {
-                self.context.listening = filter;
+            Some(Command::Listen(filters)) => {
+                self.context.listening = filters;
                 if self.phase == Phase::Connected { self.listen() } else { Ok(()) }
             }
             Some(Command::Close(done)) => {

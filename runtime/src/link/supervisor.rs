@@ -140,7 +140,7 @@ impl<W: FnMut(u64) -> Option<Publish> + Send> Supervisor<W> {
                 biased;
                 command = self.context.commands.recv() => match command {
                     Some(Command::Publish { publish, .. }) => self.context.discard(&publish),
-                    Some(Command::Listen(filter)) => self.context.listening = filter,
+                    Some(Command::Listen(filters)) => self.context.listening = filters,
                     Some(Command::Close(done)) => {
                         // Whoever asked may have given up waiting.
                         done.send(false).ok();

@@ -19,8 +19,14 @@ impl AgentRecipe {
     /// An agent of the region `north`, with its queue in `folder`.
     #[must_use]
     pub fn new(broker: &Broker, name: &str, folder: &Path) -> Self {
+        Self::of_region("north", broker, name, folder)
+    }
+
+    /// An agent of another region.
+    #[must_use]
+    pub fn of_region(region: &str, broker: &Broker, name: &str, folder: &Path) -> Self {
         let recipe = Recipe::ours("fogline-agent")
-            .args(["run", "--region", "north", "--name", name, "--broker", &broker.address(), "--data-dir"])
+            .args(["run", "--region", region, "--name", name, "--broker", &broker.address(), "--data-dir"])
             .arg(folder);
         Self { recipe, folder: folder.to_owned() }
     }

@@ -1,5 +1,5 @@
 //! Two sites as real processes: what is killed, stopped or paused on one is taken over by the other, nothing is lost, nothing is
-//! stored twice, and no limit goes back.
+//! stored twice, and no limit goes back. So it is when regions move from one ingester to another.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what went wrong by panicking")]
 
@@ -9,6 +9,7 @@ mod limits;
 mod paused;
 mod progress;
 mod refused;
+mod regions;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

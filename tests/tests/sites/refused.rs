@@ -1,6 +1,6 @@
 //! What two sites cannot share is refused at the start, with the reason.
 
-use fogline_tests::real::{Ingester, IngesterRecipe, Kind, Shared, Site, Sites};
+use fogline_tests::real::{Broker, Ingester, IngesterRecipe, Kind, Shared, Site, Sites};
 use std::process::ExitStatus;
 
 fn refused(recipe: &IngesterRecipe, status: i32, words: &[&str]) {
@@ -43,4 +43,31 @@ fn a_shared_file_where_there_is_none() {
     let influx = ["--shared", "--store", "influxdb", "--influxdb-url", "http://127.0.0.1:1"];
     let recipe = IngesterRecipe::new("ingest-2", &[&site.broker], &site.path("own")).args(influx);
     refused(&recipe, 2, &["shared: only a SQLite file", "by its address"]);
+}
+
+#[test]
+fn a_file_that_is_shared_by_one_that_takes_other_agents() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(broker) = Broker::start(Kind::Embedded, folder.path()) else { return };
+    let shared = |name: &str, takes: [&str; 2]| {
+        IngesterRecipe::new(name, &[&broker], &folder.path().join("ingest")).args(["--shared"]).args(takes)
+    };
+    let first = shared("ingest-1", ["--share", "1/2"]).start();
+    let words = ["takes 1/2", "this one takes 2/2", "--data-dir"];
+    refused(&shared("ingest-2", ["--share", "2/2"]), 1, &words);
+    assert!(first.leads());
+    let second = shared("ingest-2", ["--share", "1/2"]).start();
+    assert!(first.leads() && second.stands_by());
+}
+
+#[test]
+fn regions_and_shares_that_are_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(broker) = Broker::start(Kind::Embedded, folder.path()) else { return };
+    let with = |args: &[&str]| {
+        IngesterRecipe::new("ingest-1", &[&broker], &folder.path().join("ingest")).args(args.iter().copied())
+    };
+    refused(&with(&["--share", "3/2"]), 2, &["share: \"3/2\" is not a share", "2/4"]);
+    refused(&with(&["--region", "a7", "--share", "1/2"]), 2, &["give one of region and share"]);
+    refused(&with(&["--region", "a7,A8"]), 2, &["region: ", "A8"]);
 }

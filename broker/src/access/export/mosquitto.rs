@@ -84,6 +84,7 @@ topic write fogline/v1/+/ingest/hub/#
 topic read fogline/v1/+/+/up/#
 topic read fogline/v1/+/ingest/#
 topic read fogline/v1/+/peers/#
+topic read fogline/v1/ingest/ingest/+/beat
 
 # agent
 user lane-1

@@ -69,7 +69,8 @@ enum Source<'c> {
     Reading(usize, &'c Points, Point<'c>),
     Status(&'c AgentStatus),
     Decision(&'c DecisionRecord),
-    Average(&'c Merged<'c>),
+    /// And what the ingester takes, where that is not all.
+    Average(&'c Merged<'c>, Option<&'c str>),
 }
 
 /// Cuts a commit into chunks, one after the other: a commit may be of many megabytes.
@@ -81,13 +82,13 @@ pub(super) struct Chunks<'c> {
 }
 
 impl<'c> Chunks<'c> {
-    /// All of the commit's lines; chunks have at most `lines_max` of them.
-    pub(super) fn new(commit: &'c Commit, merged: &'c [Merged<'c>], lines_max: usize) -> Self {
+    /// All of the commit's lines, by an ingester that takes this; chunks have at most `lines_max` of them.
+    pub(super) fn new(commit: &'c Commit, merged: &'c [Merged<'c>], takes: Option<&'c str>, lines_max: usize) -> Self {
         let readings = commit.points.iter().enumerate();
         let readings =
             readings.flat_map(|(index, points)| points.iter().map(move |point| Source::Reading(index, points, point)));
         let rest = commit.statuses.iter().map(Source::Status).chain(commit.decisions.iter().map(Source::Decision));
-        let averages = merged.iter().map(Source::Average);
+        let averages = merged.iter().map(move |merged| Source::Average(merged, takes));
         let sources: Box<dyn Iterator<Item = Source<'c>> + 'c> = Box::new(readings.chain(rest).chain(averages));
         Self { sources: sources.peekable(), lines_max, stream: (usize::MAX, String::new()) }
     }
@@ -130,7 +131,7 @@ fn encode(source: &Source<'_>, stream: &mut (usize, String), body: &mut Vec<u8>)
             Some(None)
         }
         Source::Decision(record) => lines::limit(body, record).then_some(None),
-        Source::Average(merged) => lines::average(body, merged).then_some(None),
+        Source::Average(merged, takes) => lines::average(body, merged, *takes).then_some(None),
     }
 }
 
@@ -148,7 +149,7 @@ mod tests {
 
     fn cut(lines_max: usize, bytes_max: usize) -> Vec<Piece> {
         let commit = commit();
-        let mut chunks = Chunks::new(&commit, &[], lines_max);
+        let mut chunks = Chunks::new(&commit, &[], None, lines_max);
         std::iter::from_fn(|| chunks.next(bytes_max)).collect()
     }
 

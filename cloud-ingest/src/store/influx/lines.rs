@@ -5,7 +5,7 @@
 //! | the reading's kind | region, agent, sensor | seq, stream, the reading's own; fogline_flags if it has marks | `ts_us * 1000 + clock` |
 //! | `fogline_agent` | region, agent | queued, queued_bytes, oldest_age_s, dropped, online (1 or 0) | when it was heard |
 //! | `fogline_limit` | region, agent | seq, fate, every number of the decision's body | when it was decided |
-//! | `fogline_average` | region and agent, or region, or group; kind, field | n, mean, min, max | start of the 5-second window |
+//! | `fogline_average` | region and agent, or region, or group and takes (what the ingester takes, if not all regions); kind, field | n, mean, min, max | start of the 5-second window |
 //!
 //! Numbers of readings are always floats, so that a field never changes its type; counts are integers. An average or a limit
 //! that changes is written again at its own time and replaces itself.
@@ -89,8 +89,8 @@ pub(super) fn limit(out: &mut Vec<u8>, record: &DecisionRecord) -> bool {
     true
 }
 
-/// Appends an average; says whether it is of a width that is drawn and has values.
-pub(super) fn average(out: &mut Vec<u8>, merged: &Merged<'_>) -> bool {
+/// Appends an average by an ingester that takes this, none: all; says whether it is of a width that is drawn and has values.
+pub(super) fn average(out: &mut Vec<u8>, merged: &Merged<'_>, takes: Option<&str>) -> bool {
     let (fold, stored) = (merged.fold, &merged.stored);
     let Some(mean) = stored.mean().filter(|_| fold.width_s == DECISION_WIDTH_S) else { return false };
     let line = LineProtocolBuilder::new_with(out).measurement("fogline_average");
@@ -100,7 +100,14 @@ pub(super) fn average(out: &mut Vec<u8>, merged: &Merged<'_>) -> bool {
             line.tag("region", id.region.as_str())
         }
         Scope::Region(region) => line.tag("field", fold.field).tag("kind", fold.kind).tag("region", region.as_str()),
-        Scope::Group(group) => line.tag("field", fold.field).tag("group", group.as_str()).tag("kind", fold.kind),
+        Scope::Group(group) => {
+            let line = line.tag("field", fold.field).tag("group", group.as_str()).tag("kind", fold.kind);
+            // In the order of their names, here too.
+            match takes {
+                Some(takes) => line.tag("takes", takes),
+                None => line,
+            }
+        }
     };
     line.field("n", integer(stored.n))
         .field("mean", mean)
@@ -245,10 +252,16 @@ mod tests {
         let of_agent = fold(EPOCH_US, &[91.0]);
         let of_region = Fold { scope: Scope::Region(agent("north", "r1").region), ..of_agent.clone() };
         let stored = fold(EPOCH_US, &[91.0, 92.0, 99.0]).aggregate;
-        insta::assert_snapshot!(text(|out| assert!(average(out, &Merged { fold: &of_agent, stored }))), @"fogline_average,agent=r1,field=speed_kmh,kind=road,region=north n=3i,mean=94,min=91,max=99 1700000000000000000");
-        insta::assert_snapshot!(text(|out| assert!(average(out, &Merged { fold: &of_region, stored }))), @"fogline_average,field=speed_kmh,kind=road,region=north n=3i,mean=94,min=91,max=99 1700000000000000000");
+        insta::assert_snapshot!(text(|out| assert!(average(out, &Merged { fold: &of_agent, stored }, None))), @"fogline_average,agent=r1,field=speed_kmh,kind=road,region=north n=3i,mean=94,min=91,max=99 1700000000000000000");
+        insta::assert_snapshot!(text(|out| assert!(average(out, &Merged { fold: &of_region, stored }, None))), @"fogline_average,field=speed_kmh,kind=road,region=north n=3i,mean=94,min=91,max=99 1700000000000000000");
+        let of_group = Fold { scope: Scope::Group(agent("be", "r1").region), ..of_agent.clone() };
+        let group = |takes| text(|out| assert!(average(out, &Merged { fold: &of_group, stored }, takes)));
+        assert!(group(None).starts_with("fogline_average,field=speed_kmh,group=be,kind=road n=3i"));
+        assert!(
+            group(Some("a7,a8")).starts_with(r"fogline_average,field=speed_kmh,group=be,kind=road,takes=a7\,a8 n=3i")
+        );
         let hour = Fold { width_s: 3600, ..of_agent };
-        assert_eq!(text(|out| assert!(!average(out, &Merged { fold: &hour, stored }))), "");
+        assert_eq!(text(|out| assert!(!average(out, &Merged { fold: &hour, stored }, None))), "");
         assert_eq!(probe(5), b"fogline_probe ok=1 5\n");
         assert_eq!(StreamId::from_bits(7).to_string().len(), 16);
     }

@@ -31,6 +31,7 @@ pub(super) struct Writer {
     client: Client,
     org: Arc<str>,
     bucket: Arc<str>,
+    takes: Option<Arc<str>>,
     in_flight_max: usize,
     lines_max: usize,
     /// What the server takes, as far as it is known: lowered by each answer that says "too large".
@@ -43,6 +44,7 @@ impl Writer {
             client,
             org: config.org.as_str().into(),
             bucket: config.bucket.as_str().into(),
+            takes: config.takes.as_deref().map(Arc::from),
             in_flight_max: config.requests_in_flight,
             lines_max: config.lines_per_request,
             body_max: AtomicUsize::new(BODY_MAX_BYTES),
@@ -52,7 +54,7 @@ impl Writer {
     /// Writes all lines of the commit; gives the readings that are refused for good. Requests that are under way when another
     /// fails are given up: all of them will be sent again.
     pub(super) async fn write(&self, commit: &Commit, merged: &[Merged<'_>]) -> Result<Vec<DeadLetter>, StoreFault> {
-        let mut chunks = Chunks::new(commit, merged, self.lines_max);
+        let mut chunks = Chunks::new(commit, merged, self.takes.as_deref(), self.lines_max);
         let mut round = Round::default();
         loop {
             while round.under_way.len() < self.in_flight_max {

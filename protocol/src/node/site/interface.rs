@@ -4,8 +4,8 @@ use crate::directive::{Directive, DirectiveChange, DirectiveRefusal};
 use crate::election::Timing;
 use crate::ids::Name;
 use crate::node::{CloudConfig, Publish};
+use crate::realm::Realm;
 use crate::store::{StoreAnswer, StoreCommand};
-use crate::topic::Realm;
 use bytes::Bytes;
 
 /// How the ingesters of a realm keep their state. Readings are in one store in any case.

@@ -68,7 +68,9 @@ impl Lead {
 
 impl SiteNode {
     pub(super) fn taken_over(&mut self, run: u64, result: Result<Recovered, StoreFault>, now: Now) {
-        let Ok(recovered) = result else { return self.election.took(None, now.mono) };
+        let Ok(mut recovered) = result else { return self.election.took(None, now.mono) };
+        // The state may be that of an ingester that took more.
+        recovered.keep_only(|region| self.config.realm.takes(region));
         let lead = recovered.term;
         let mut config = self.config.cloud.clone();
         config.run = run;

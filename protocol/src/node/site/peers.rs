@@ -2,8 +2,9 @@
 
 use super::{SiteEffect, SiteNode};
 use crate::ids::Name;
+use crate::realm::Realm;
 use crate::time::{Monotonic, Now};
-use crate::topic::{Peer, Topic};
+use crate::topic::{Forum, Peer, Topic};
 use crate::wire::{Ask, Beat, Log, Message, Role};
 use std::time::Duration;
 
@@ -36,14 +37,15 @@ pub(super) fn is_of_peers(topic: &str) -> bool {
 
 impl SiteNode {
     pub(super) fn peer_said(&mut self, broker: usize, topic: &str, payload: &[u8], now: Now) {
-        let Ok(Topic::Ingest(realm, from, channel)) = Topic::parse(topic) else {
+        let Ok(Topic::Ingest(forum, from, channel)) = Topic::parse(topic) else {
             return self.refuse("topic");
         };
-        if realm != self.config.realm || from == self.config.cloud.ingester {
+        let at_home = forum == self.config.realm.home();
+        if from == self.config.cloud.ingester || (!at_home && channel != Peer::Beat) {
             return;
         }
         let understood = match channel {
-            Peer::Beat => Beat::decode(payload).map(|beat| self.heard_beat(broker, &from, &beat, now)),
+            Peer::Beat => Beat::decode(payload).map(|beat| self.heard_beat(broker, &forum, &from, &beat, now)),
             Peer::Log => Log::decode(payload).map(|log| self.following.heard(&from, log, now.mono)),
             Peer::Ask => Ask::decode(payload).map(|ask| self.asked(broker, from, ask)),
         };
@@ -61,7 +63,28 @@ impl SiteNode {
         }
     }
 
-    fn heard_beat(&mut self, broker: usize, from: &Name, beat: &Beat, now: Now) {
+    fn heard_beat(&mut self, broker: usize, forum: &Forum, from: &Name, beat: &Beat, now: Now) {
+        let stated = match (&beat.realm, forum) {
+            (Some(realm), _) => Some(realm.clone()),
+            (None, Forum::Region(region)) => Some(Realm::region(region.clone())),
+            (None, Forum::Everywhere) => Some(Realm::Everywhere),
+            (None, Forum::Share(_)) => None,
+        };
+        let Some(realm) = stated else { return self.refuse("value") };
+        if realm == self.config.realm {
+            // In each region that they take they say it: once is enough.
+            if self.config.realm.beat_forums().first() == Some(forum) {
+                self.heard_fellow(broker, from, beat, now);
+            }
+        } else if realm.is_rival_of(&self.config.realm) {
+            self.rivals.heard(from, realm, now.mono, self.config.timing.lease);
+            self.election.heard_rival(from, &beat.word(), now.mono);
+        }
+    }
+
+    /// One of the same realm.
+    fn heard_fellow(&mut self, broker: usize, from: &Name, beat: &Beat, now: Now) {
+        self.rivals.is_fellow(from);
         if beat.store != self.config.store {
             return self.other_store(from, beat);
         }

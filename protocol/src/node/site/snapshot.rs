@@ -3,6 +3,7 @@
 use super::{Keeping, SiteNode};
 use crate::ids::{Name, Term};
 use crate::node::CloudSnapshot;
+use crate::realm::Realm;
 use crate::time::Monotonic;
 use crate::wire::Role;
 use std::collections::BTreeMap;
@@ -18,8 +19,16 @@ pub struct SiteSnapshot {
     pub term: Option<Term>,
     /// The brokers that it is connected to, by their places in the list.
     pub connected: Vec<usize>,
-    /// Others that were heard within a lease.
+    /// Whose agents it takes while it leads.
+    pub realm: Realm,
+    /// Others of its realm that were heard within a lease.
     pub peers: Vec<Name>,
+    /// Others that were heard within a lease and take some of the same agents, and not the same ones: with what they take.
+    pub rivals: Vec<(Name, Realm)>,
+    /// The rival that leads, because of which this one does not.
+    pub waits_for: Option<Name>,
+    /// Messages of agents of other regions, which came and were left to others.
+    pub others: u64,
     /// It could take over without loss: it follows its leader's log without a hole, or shares its state.
     pub in_step: bool,
     /// Others that could.
@@ -41,6 +50,10 @@ impl SiteNode {
             leader: self.election.leader().cloned(),
             term: self.election.term().cloned(),
             connected: self.connected.iter().copied().collect(),
+            realm: self.config.realm.clone(),
+            rivals: self.living_rivals(now).map(|(name, realm)| (name.clone(), realm.clone())).collect(),
+            waits_for: self.election.waits_for().cloned(),
+            others: self.others,
             peers: self.election.living(now).cloned().collect(),
             in_step: self.following.in_step(now),
             followers_in_step: self.lead.as_ref().map_or(0, |lead| lead.followers_in_step(now)),

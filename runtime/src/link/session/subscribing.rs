@@ -1,4 +1,4 @@
-//! What a connection has subscribed: the configured filters when it begins, and one more that comes and goes.
+//! What a connection has subscribed: the configured filters when it begins, and others that come and go.
 
 use super::{End, Phase, Session};
 use rumqttc::{QoS, SubAck, SubscribeFilter, SubscribeReasonCode};
@@ -27,17 +27,22 @@ impl Session<'_> {
 
     /// Asks for what is to be heard beside the configured filters, if that is something else than before.
     pub(super) fn listen(&mut self) -> Result<(), End> {
-        if self.listening == self.context.listening || self.handed_over {
+        if self.handed_over {
             return Ok(());
         }
-        if let Some(old) = self.listening.take() {
+        let wanted = &self.context.listening;
+        if let Some(old) = self.listening.iter().position(|filter| !wanted.contains(filter)) {
             let failed = |error| End::Failed(format!("unsubscribe not taken: {error}"));
-            self.client.try_unsubscribe(old).map_err(failed)?;
+            self.client.try_unsubscribe(self.listening.swap_remove(old)).map_err(failed)?;
             self.handed_over = true;
             return Ok(());
         }
-        self.listening.clone_from(&self.context.listening);
-        self.ask_for(self.listening.iter().cloned().collect())
+        let new: Vec<String> = wanted.iter().filter(|filter| !self.listening.contains(filter)).cloned().collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.listening.extend_from_slice(&new);
+        self.ask_for(new)
     }
 
     /// A SUBSCRIBE or UNSUBSCRIBE is on its way: there is room for the next.
