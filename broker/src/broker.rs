@@ -176,6 +176,11 @@ impl Broker {
         }
     }
 
+    /// Goes on with what can change while it runs ([`RELOADED`](crate::RELOADED)) as `config` says; the rest of it is not looked at.
+    pub fn tune(&self, config: &BrokerConfig) {
+        self.gate.tune(config);
+    }
+
     /// Reads users, rules and the files of TLS again now, whether or not they have changed, and logs the outcome. What cannot be used leaves in force what
     /// was. Clients who may not be here any more are disconnected.
     pub async fn reload(&self) {

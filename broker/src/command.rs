@@ -6,6 +6,14 @@ use std::{
     process::ExitCode,
 };
 
+use clap::Parser;
+use fogline_door::logging::{self, LogArgs};
+use fogline_service::{
+    notify,
+    reload::{Hangup, Reloader},
+    settings::Asked,
+};
+
 use crate::{
     broker::Broker,
     config::BrokerConfig,
@@ -13,6 +21,7 @@ use crate::{
     listeners::Scheme,
     open_files,
     settings::{BrokerArgs, Settings},
+    user_command::BrokerCommand,
 };
 
 /// Exit status for settings that cannot be used, as clap's own for bad flags.
@@ -23,8 +32,10 @@ pub const EXAMPLES: &str = "\
 Examples:
   fogline-broker                                listen on 127.0.0.1:1883
   fogline-broker --listen 127.0.0.1:0           take a free port, named in the ready line
-  fogline-broker --print-config > broker.toml   write the settings in effect to a file
-  fogline-broker --config broker.toml           read them from it
+  fogline-broker --print-config > broker.toml   a file to start from: every key, explained, with its default
+  fogline-broker --config broker.toml --check-config
+                                                what is wrong with it, with lines and remedies
+  fogline-broker --config broker.toml           read settings from it
   fogline-broker --users users --listen 0.0.0.0:1883
                                                 let in those whom fogline-broker user add has added
   fogline-broker --tls-listen 0.0.0.0:8883 --tls-cert server.pem --tls-key server-key.pem \\
@@ -34,7 +45,7 @@ Examples:
   fogline-broker healthcheck                    exit with 0 when a broker with --http lives
   mosquitto_sub -q 1 -v -t 'fogline/v1/#'       watch the messages that pass
 
-SIGHUP makes it read users, rules and TLS files again; it does so by itself when they change.
+SIGHUP makes it read its settings, users, rules and TLS files again; the files it reads by itself when they change.
 
 Flags go before the environment, the environment before the file.
 
@@ -43,16 +54,36 @@ Exit status:
   1  cannot listen, TLS files cannot be used, or the router died
   2  bad settings";
 
+/// The MQTT broker of a Fogline site.
+///
+/// Carries messages between agents and ingesters, and keeps them in memory only: Fogline acknowledges
+/// readings end to end, so a restart of the broker loses none. Prints one line on standard output when it is ready.
+/// Stops on SIGTERM and SIGINT (Ctrl-C).
+#[derive(Debug, Parser)]
+#[command(name = "fogline-broker", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do instead of running.
+    #[command(subcommand)]
+    pub command: Option<BrokerCommand>,
+    /// The settings.
+    #[command(flatten)]
+    pub broker: BrokerArgs,
+    /// How much to log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
 /// Runs a broker until SIGTERM or SIGINT and gives the exit status: 0 when stopped, 1 when it could not start or died,
 /// 2 for bad settings.
 ///
 /// Says on standard output when it is ready; errors go to standard error.
 pub async fn execute(args: BrokerArgs) -> ExitCode {
-    let print_only = args.print_config;
-    let outcome = match args.resolve() {
-        Ok(config) if print_only => print(&config),
-        Ok(config) => serve(config).await,
-        Err(errors) => Err(BrokerError::from(errors).into()),
+    let outcome = match args.asked() {
+        Asked::Run((settings, config)) => {
+            logging::apply(settings.log.as_deref());
+            serve(&args, Reloader::new(&settings, "carries messages".to_owned()), config).await
+        }
+        Asked::Done(status) => return status,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -70,25 +101,25 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
     }
 }
 
-fn print(config: &BrokerConfig) -> anyhow::Result<()> {
-    let text = toml::to_string(&Settings::from(config))?;
-    io::stdout().write_all(text.as_bytes())?;
-    Ok(())
-}
-
-async fn serve(config: BrokerConfig) -> anyhow::Result<()> {
+async fn serve(args: &BrokerArgs, mut reloader: Reloader<Settings>, config: BrokerConfig) -> anyhow::Result<()> {
     open_files::allow(config.max_connections);
     let mut stopped = pin!(stop_signal()?);
-    let mut reload = reload_signal()?;
+    let mut hangup = Hangup::listen();
     let broker = tokio::select! {
         started = Broker::start(config) => started?,
         () = &mut stopped => return Ok(()),
     };
     say_ready(&broker);
+    reloader.ready();
     let outcome = loop {
         tokio::select! {
             () = &mut stopped => break Ok(()),
-            () = reload.wait() => broker.reload().await,
+            () = hangup.next() => {
+                broker.reload().await;
+                if let Some(config) = reloader.reload(|| args.read()) {
+                    broker.tune(&config);
+                }
+            }
             failure = broker.failed() => break Err(BrokerError::from(failure)),
         }
     };
@@ -127,41 +158,8 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
             _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
             _ = interrupt.recv() => tracing::info!("stopping: SIGINT"),
         }
+        notify::stopping();
     })
-}
-
-/// SIGHUP, the signal by which services are told to read their files again.
-#[cfg(unix)]
-struct Reload(tokio::signal::unix::Signal);
-
-#[cfg(unix)]
-impl Reload {
-    async fn wait(&mut self) {
-        if self.0.recv().await.is_none() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-#[cfg(unix)]
-fn reload_signal() -> io::Result<Reload> {
-    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(Reload)
-}
-
-/// Other systems have no such signal; files are read again when they change.
-#[cfg(not(unix))]
-struct Reload;
-
-#[cfg(not(unix))]
-impl Reload {
-    async fn wait(&mut self) {
-        std::future::pending::<()>().await;
-    }
-}
-
-#[cfg(not(unix))]
-fn reload_signal() -> io::Result<Reload> {
-    Ok(Reload)
 }
 
 /// Completes at the first Ctrl-C.

@@ -14,7 +14,7 @@ pub(crate) use listeners::is_loopback;
 use fogline_door::http::HttpConfig;
 use fogline_door::tls::TlsConfig;
 
-use crate::error::ConfigErrors;
+use fogline_service::settings::SettingsError;
 
 /// What ingesters subscribe.
 pub const INGEST_FILTER: &str = "fogline/v1/+/+/up/#";
@@ -132,8 +132,8 @@ impl BrokerConfig {
     ///
     /// # Errors
     /// All settings that are out of their range, together.
-    pub fn check(&self) -> Result<(), ConfigErrors> {
-        ConfigErrors::check(self.problems())
+    pub fn check(&self) -> Result<(), SettingsError> {
+        SettingsError::check(self.problems())
     }
 
     pub(crate) fn problems(&self) -> Vec<String> {

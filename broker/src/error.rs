@@ -1,8 +1,9 @@
 //! What can go wrong, named for what the caller can do about it.
 
-use std::{fmt, io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use fogline_door::{http::DoorError, tls::TlsError};
+use fogline_service::settings::SettingsError;
 
 use crate::access::AccessError;
 
@@ -12,7 +13,7 @@ use crate::access::AccessError;
 pub enum BrokerError {
     /// The settings cannot be used: correct them, all at once.
     #[error(transparent)]
-    Settings(#[from] ConfigErrors),
+    Settings(#[from] SettingsError),
     /// The files of users or rules cannot be used: correct them, all at once.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -69,34 +70,3 @@ pub enum Failure {
         last: String,
     },
 }
-
-/// Everything that is wrong with a set of settings, each with its remedy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigErrors(Vec<String>);
-
-impl ConfigErrors {
-    /// `Ok` if there is nothing to report.
-    pub(crate) fn check(problems: Vec<String>) -> Result<(), Self> {
-        if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
-    }
-
-    /// One sentence for each problem, in the order they were found; never empty.
-    #[must_use]
-    pub fn problems(&self) -> &[String] {
-        &self.0
-    }
-}
-
-impl fmt::Display for ConfigErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_slice() {
-            [only] => write!(f, "bad setting: {only}"),
-            many => {
-                write!(f, "{} bad settings:", many.len())?;
-                many.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
-            }
-        }
-    }
-}
-
-impl std::error::Error for ConfigErrors {}

@@ -10,7 +10,7 @@
 //! panic hook and a repeated round trip of a message (the *watchdog*) turn that into a [`Failure`] within a bound, and the program
 //! then ends with a non-zero status, for its supervisor to start it again.
 //!
-//! This crate depends on no other Fogline crate but the door, which lets connections in everywhere: any MQTT broker can take its place.
+//! This crate depends on no other Fogline crates but the door, which lets connections in everywhere, and what runs a service: any MQTT broker can take its place.
 
 pub mod access;
 mod broker;
@@ -39,14 +39,14 @@ mod user_command;
 mod watchdog;
 
 pub use broker::{Broker, run};
-pub use command::{EXAMPLES, execute};
+pub use command::{Cli, EXAMPLES, execute};
 pub use config::{BrokerConfig, INGEST_FILTER};
-pub use error::{BrokerError, ConfigErrors, Failure};
+pub use error::{BrokerError, Failure};
 pub use export_command::{ExportArgs, OtherBroker};
 pub use fogline_door::logging::{LogArgs, LogError};
 pub use health_command::HealthcheckArgs;
 pub use listeners::Scheme;
 #[cfg(feature = "fuzz")]
 pub use packet::fuzz::packets as fuzz_packets;
-pub use settings::{BrokerArgs, Listen, Settings};
+pub use settings::{BrokerArgs, Listen, RELOADED, Settings};
 pub use user_command::{AddArgs, BrokerCommand, UserCommand, UsersArg};

@@ -4,12 +4,7 @@
 //! Unknown keys in the file are refused. Unknown `FOGLINE_BROKER_*` variables are not: Kubernetes sets some of that
 //! form for a service that is called fogline-broker.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 mod listen;
 
@@ -18,11 +13,24 @@ use fogline_door::{
     http::HttpConfig,
     tls::{ClientCertificates, TlsConfig},
 };
+use fogline_service::settings::{Asked, FileCommand, SettingsError, SettingsFile};
 use serde::{Deserialize, Serialize};
 
-use crate::{config::BrokerConfig, error::ConfigErrors};
+use crate::config::BrokerConfig;
 
 pub use listen::Listen;
+
+/// Keys that a running broker takes over: bounds at once, rates and times for clients that connect from then on. The contents of
+/// the files of users, rules and TLS are read again too, by themselves when they change.
+pub const RELOADED: &[&str] = &[
+    "log",
+    "max_queue_bytes",
+    "max_all_queue_bytes",
+    "max_messages_per_second",
+    "max_bytes_per_second",
+    "write_timeout_ms",
+    "max_keep_alive",
+];
 
 /// The settings of a broker, each optional; what they mean is described at [`BrokerConfig`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
@@ -65,6 +73,9 @@ pub struct Settings {
     /// File of what they may do, beyond what is built in
     #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_RULES")]
     pub rules: Option<PathBuf>,
+    /// What is logged: error, warn, info, debug, trace, or a filter as in RUST_LOG; -v, -q and RUST_LOG go before it [default: info]
+    #[arg(long, value_name = "LEVEL", env = "FOGLINE_BROKER_LOG")]
+    pub log: Option<String>,
     /// Address of health and metrics over HTTP, none by default; open to others only with --http-tokens
     #[arg(long, value_name = "ADDRESS:PORT", env = "FOGLINE_BROKER_HTTP")]
     pub http: Option<SocketAddr>,
@@ -131,9 +142,9 @@ pub struct BrokerArgs {
     /// Read settings from this TOML file; flags and environment go before it
     #[arg(long, value_name = "FILE", env = "FOGLINE_BROKER_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Print the settings in effect, as such a file, and exit
-    #[arg(long)]
-    pub print_config: bool,
+    /// What is done instead of running.
+    #[command(flatten)]
+    pub instead: FileCommand,
 }
 
 impl BrokerArgs {
@@ -141,16 +152,44 @@ impl BrokerArgs {
     ///
     /// # Errors
     /// All that is wrong with the file and with the values, together, each with its remedy.
-    pub fn resolve(self) -> Result<BrokerConfig, ConfigErrors> {
-        let mut problems = Vec::new();
-        let file = self.config.map(|path| read(&path, &mut problems)).unwrap_or_default();
-        let settings = self.settings.or(file);
-        problems.extend(settings.partners_missing());
+    pub fn resolve(self) -> Result<BrokerConfig, SettingsError> {
+        self.read().map(|(_, config)| config)
+    }
+
+    /// All settings in effect, and the configuration that follows. May be called again, to read the file again.
+    ///
+    /// # Errors
+    /// As [`BrokerArgs::resolve`].
+    pub fn read(&self) -> Result<(Settings, BrokerConfig), SettingsError> {
+        let mut file = SettingsFile::read(self.config.as_deref());
+        let settings = self.settings.clone().or(std::mem::take(&mut file.settings));
+        let mut problems: Vec<String> = settings.partners_missing().into_iter().collect();
+        fogline_door::logging::check(settings.log.as_deref(), &mut problems);
         let http = settings.http(&mut problems);
+        let log = settings.log.clone();
         let config = BrokerConfig { http, ..settings.over(BrokerConfig::default()) };
         problems.extend(config.problems());
-        ConfigErrors::check(problems)?;
-        Ok(config)
+        file.check(&self.settings, problems)?;
+        Ok((Settings { log, ..Settings::from(&config) }, config))
+    }
+
+    /// What the command line asks for; what is not to run is done here.
+    #[must_use]
+    pub fn asked(&self) -> Asked<(Settings, BrokerConfig)> {
+        self.instead.asked(&self.settings, self.config.as_deref(), || self.read())
+    }
+}
+
+impl fogline_service::settings::Settings for Settings {
+    const PROGRAM: &'static str = "fogline-broker";
+    const RELOADED: &'static [&'static str] = RELOADED;
+
+    fn or(self, other: Self) -> Self {
+        Self::or(self, other)
+    }
+
+    fn defaults(_: &Self) -> Self {
+        Self { log: Some("info".to_owned()), ..Self::from(&BrokerConfig::default()) }
     }
 }
 
@@ -170,6 +209,7 @@ impl Settings {
             tls_client_ca: self.tls_client_ca.or(other.tls_client_ca),
             tls_crl: self.tls_crl.or(other.tls_crl),
             tls_client_certificates: self.tls_client_certificates.or(other.tls_client_certificates),
+            log: self.log.or(other.log),
             http: self.http.or(other.http),
             http_tokens: self.http_tokens.or(other.http_tokens),
             http_cert: self.http_cert.or(other.http_cert),
@@ -270,6 +310,7 @@ impl From<&BrokerConfig> for Settings {
         let http = config.http.as_ref();
         let http_tls = http.and_then(|http| http.tls.as_ref());
         Self {
+            log: None,
             listen: Some(Listen(config.listen)),
             tls_listen: config.tls_listen,
             ws_listen: config.ws_listen,
@@ -302,39 +343,6 @@ impl From<&BrokerConfig> for Settings {
             watchdog_deadline_ms: ms(config.watchdog_deadline),
         }
     }
-}
-
-/// What can be read of a file; what cannot is added to `problems`.
-fn read(path: &Path, problems: &mut Vec<String>) -> Settings {
-    let place = path.display();
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) => {
-            problems.push(format!("{place}: {error}; give a readable file with --config, or leave it out"));
-            return Settings::default();
-        }
-    };
-    parse(&text, |problem| problems.push(format!("{place}: {problem}")))
-}
-
-/// Reads each key by itself, so that one that is wrong does not hide the next.
-fn parse(text: &str, mut report: impl FnMut(String)) -> Settings {
-    let table: toml::Table = match text.parse() {
-        Ok(table) => table,
-        Err(error) => {
-            report(format!("not TOML: {}", error.to_string().trim_end()));
-            return Settings::default();
-        }
-    };
-    table.into_iter().fold(Settings::default(), |known, (key, value)| {
-        match toml::Table::from_iter([(key.clone(), value)]).try_into::<Settings>() {
-            Ok(setting) => known.or(setting),
-            Err(error) => {
-                report(format!("{key}: {}", error.message()));
-                known
-            }
-        }
-    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use fogline_service::notify::Heart;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -22,7 +23,7 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Repeats round trips: says `ready` after the first that succeeds, and returns when there were none for too long.
 pub(crate) async fn watch(mut probe: Probe, config: BrokerConfig, ready: oneshot::Sender<()>) -> Failure {
-    let mut ready = Some(ready);
+    let (mut ready, mut heart) = (Some(ready), Heart::new());
     let mut patience = Patience::new(READY_DEADLINE);
     let timeout = ATTEMPT_TIMEOUT.min(config.watchdog_deadline);
     loop {
@@ -34,6 +35,8 @@ pub(crate) async fn watch(mut probe: Probe, config: BrokerConfig, ready: oneshot
                     patience = Patience::new(config.watchdog_deadline);
                 }
                 patience.success();
+                // That a message went round is what a service manager wants to know.
+                heart.beat(|| "carries messages".to_owned());
                 config.watchdog_interval
             }
             Err(error) => {

@@ -1,22 +1,24 @@
 //! The ingester's command line.
 
 use crate::program;
-use crate::settings::IngestArgs;
-use clap::{Args, Subcommand};
+use crate::settings::{IngestArgs, Settings};
+use clap::{Args, Parser, Subcommand};
 use fogline_door::http::{Ask, ask};
+use fogline_door::logging::{self, LogArgs};
+use fogline_service::reload::{Hangup, Reloader};
+use fogline_service::settings::Asked;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::sync::oneshot;
-
-/// Exit status for settings that cannot be used, as clap's own for bad flags.
-const EXIT_USAGE: u8 = 2;
 
 /// Shown below the options.
 pub const EXAMPLES: &str = "Examples:
   fogline-ingest                                      take everything from the broker on this machine, store it in SQLite
   fogline-ingest --broker 127.0.0.1:1884 --data-dir /var/lib/fogline
   fogline-ingest --store influxdb --influxdb-url http://localhost:8086 --influxdb-token-file token
+  fogline-ingest --print-config > ingest.toml         a file to start from: every key, explained, with its default
+  fogline-ingest --config ingest.toml --check-config  what is wrong with it, with lines and remedies
   fogline-ingest healthcheck                          exit with 0 when a running ingester can take and store readings
   sqlite3 -readonly fogline-data/ingest/fogline.db 'SELECT * FROM readings LIMIT 5'";
 
@@ -24,6 +26,24 @@ const HEALTHCHECK_EXAMPLES: &str = "Examples:
   fogline-ingest healthcheck                          exit status 0 when it can, 1 when it cannot
   fogline-ingest healthcheck --http 127.0.0.1:8081    another one
   fogline-ingest healthcheck --http-token-file token --http-ca ca.pem     one with tokens and HTTPS";
+
+/// The cloud ingester of a Fogline site.
+///
+/// Takes readings from a broker, stores each of them once, acknowledges what is stored to the agents, averages, and sends
+/// speed limits back. Stops on SIGTERM and SIGINT (Ctrl-C).
+#[derive(Debug, Parser)]
+#[command(name = "fogline-ingest", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do instead of running.
+    #[command(subcommand)]
+    pub command: Option<IngestCommand>,
+    /// The settings.
+    #[command(flatten)]
+    pub ingest: IngestArgs,
+    /// How much to log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
 
 /// What else the program can do.
 #[derive(Debug, Clone, Subcommand)]
@@ -52,19 +72,20 @@ pub struct HealthcheckArgs {
 
 /// Runs an ingester until SIGTERM or SIGINT, and gives its exit status.
 pub async fn execute(args: IngestArgs) -> ExitCode {
-    let config = match args.resolve() {
-        Ok(config) => config,
-        Err(error) => {
-            for problem in error.problems() {
-                eprintln!("error: {problem}");
-            }
-            return ExitCode::from(EXIT_USAGE);
+    let (reloader, config) = match args.asked() {
+        Asked::Run((settings, config)) => {
+            logging::apply(settings.log.as_deref());
+            (Reloader::new(&settings, format!("ingester {}", config.name)), config)
         }
+        Asked::Done(status) => return status,
     };
+    let hangup = Hangup::listen();
     let (ready, running) = oneshot::channel::<program::Running>();
     let announce = tokio::spawn(async move {
         if let Ok(running) = running.await {
             println!("fogline-ingest ready, {}", running.url);
+            reloader.ready();
+            reload(args, running, reloader, hangup).await;
         }
     });
     let ended = program::run(config, fogline_runtime::signals::stop(), ready).await;
@@ -74,6 +95,17 @@ pub async fn execute(args: IngestArgs) -> ExitCode {
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads the settings again at each SIGHUP.
+async fn reload(args: IngestArgs, running: program::Running, mut reloader: Reloader<Settings>, mut hangup: Hangup) {
+    loop {
+        hangup.next().await;
+        if let Some(config) = reloader.reload(|| args.read()) {
+            // An ingester that has ended takes nothing over.
+            running.tunings.send(config.tuning()).await.ok();
         }
     }
 }

@@ -12,12 +12,13 @@ use crate::store::{
 use crate::telemetry::Telemetry;
 use crate::traced::Traced;
 use anyhow::Context;
-use fogline_protocol::node::{CloudConfig, Keeping, SiteConfig, SiteNode, SiteSnapshot};
+use fogline_protocol::node::{CloudConfig, CloudTuning, Keeping, SiteConfig, SiteNode, SiteSnapshot};
 use fogline_protocol::realm::Realm;
 use fogline_protocol::topic::{peer_filters, up_filters};
 use fogline_runtime::clock::{Clock, entropy};
 use fogline_runtime::driver::drive;
 use fogline_runtime::link::{BrokerAddress, Link, LinkConfig, LinkEvents, LinkHandle, LinkMetrics};
+use fogline_service::notify::Heart;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -31,6 +32,8 @@ const INCOMING_BYTES: usize = 16 << 20;
 const OUTGOING_BYTES: usize = 8 << 20;
 /// Answers of the store that wait for the node: it has one commit and some recalls outstanding.
 const ANSWERS_MAX: usize = 64;
+/// Bounds and rules that wait for the node: a person sends them.
+const TUNINGS_MAX: usize = 1;
 /// How long an orderly stop waits for the store and for what followers lack.
 const LEAVE_DEADLINE: Duration = Duration::from_millis(1500);
 /// How long to say goodbye to a broker.
@@ -48,6 +51,8 @@ pub struct Running {
     pub database: PathBuf,
     /// The node, some ten times a second.
     pub snapshots: watch::Receiver<SiteSnapshot>,
+    /// Takes other bounds and another rule.
+    pub tunings: mpsc::Sender<CloudTuning>,
 }
 
 /// Runs an ingester until `shutdown` completes. Says through `ready` when it serves; that it is connected and able to
@@ -69,11 +74,9 @@ pub async fn run(
     let mut node = SiteNode::new(site(&config, realm.clone(), identity), clock.now());
     let (links, events) = connect(&config, &realm)?;
 
-    let (sink, answers) = mpsc::channel(ANSWERS_MAX);
+    let ((sink, answers), (left, has_left)) = (mpsc::channel(ANSWERS_MAX), watch::channel(false));
     let store = StoreThread::spawn(store, sink).context("no thread for the store")?;
     let (snapshots, watched) = watch::channel(node.snapshot(clock.now().mono));
-    let counted = links.clone();
-    let link_metrics = move || counted.iter().map(LinkHandle::metrics).fold(LinkMetrics::default(), LinkMetrics::and);
     let brokers: Vec<String> = config.connections().iter().map(|brokers| listed(brokers)).collect();
     let meter = Arc::new(Mutex::new(Meter::new(Instant::now())));
     let (ingester, whereabouts) = (config.name.to_string(), Whereabouts::default());
@@ -82,11 +85,11 @@ pub async fn run(
     let telemetry = telemetry.transpose()?;
     let (mut feed, live, live_task) = LiveTask::start(vitals, database.clone());
     feed.tally = telemetry.as_ref().map(|telemetry| Arc::clone(&telemetry.tally));
-    let (directing, asked) = Directing::new();
+    let ((directing, asked), (tune, tunings)) = (Directing::new(), mpsc::channel(TUNINGS_MAX));
     let served = Served {
         database: database.clone(),
         snapshots: watched.clone(),
-        link: Box::new(link_metrics),
+        link: Box::new(counts_of(links.clone())),
         brokers: brokers.clone(),
         whereabouts: whereabouts.clone(),
         live,
@@ -100,10 +103,9 @@ pub async fn run(
     };
     let door = http::serve(config.http, served).await?;
     // Nobody may be waiting to hear it.
-    ready.send(Running { url: door.url(), database, snapshots: watched }).ok();
+    ready.send(Running { url: door.url(), database, snapshots: watched, tunings: tune }).ok();
     tracing::info!(name = %config.name, takes = %realm, http = %door.address, store = ?config.store, "ingester started");
 
-    let (left, has_left) = watch::channel(false);
     let mut shell = IngestShell {
         traced,
         links,
@@ -121,6 +123,8 @@ pub async fn run(
         realm,
         ending: None,
         left,
+        heart: Heart::new(),
+        tunings,
     };
     drive(&mut node, &mut shell, &clock, shutdown).await;
     if shell.ending.is_none() {
@@ -132,6 +136,11 @@ pub async fn run(
     live_task.stop();
     door.stop().await;
     stop(shell).await
+}
+
+/// What all connections have counted together.
+fn counts_of(links: Vec<LinkHandle>) -> impl Fn() -> LinkMetrics {
+    move || links.iter().map(LinkHandle::metrics).fold(LinkMetrics::default(), LinkMetrics::and)
 }
 
 /// The rules and limits of the node.

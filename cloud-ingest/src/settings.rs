@@ -9,11 +9,13 @@ use crate::store::Synchronous;
 use clap::{Args, ValueEnum};
 use fogline_door::http::HttpConfig;
 use fogline_protocol::ids::Name;
+use fogline_protocol::node::CloudTuning;
 use fogline_protocol::realm::Realm;
 use fogline_protocol::usecase::LimitRule;
-use fogline_protocol::usecase::power::Places;
+use fogline_protocol::usecase::power::{PRICE_EUR_PER_KWH, Places};
 use fogline_runtime::link::{BrokerAddress, LinkSecurity};
-use fogline_runtime::settings::{SecuritySettings, SettingsError, read_file};
+use fogline_runtime::settings::SecuritySettings;
+use fogline_service::settings::{Asked, FileCommand, SettingsError, SettingsFile};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -27,6 +29,13 @@ fogline_door::http_settings!(
     /// Where health, metrics and API are served, and to whom.
     pub struct HttpSettings, prefix = "FOGLINE_INGEST", what = "health, metrics and API", default = "127.0.0.1:8080"
 );
+
+/// Most readings between the network and the store, unless configured otherwise.
+const MEMORY_MIB: u64 = 32;
+/// What all agents together may have unacknowledged, unless configured otherwise.
+const CREDIT_KIB: u64 = 6144;
+/// How long a window waits after its end, unless configured otherwise.
+const GRACE_MS: u64 = 1000;
 
 /// The name of an ingester that was given none.
 pub const DEFAULT_NAME: &str = "ingest-1";
@@ -96,6 +105,9 @@ pub struct Settings {
     /// File that holds InfluxDB's token [default: what FOGLINE_INGEST_INFLUXDB_TOKEN holds, or no token]
     #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_INFLUXDB_TOKEN_FILE")]
     pub influxdb_token_file: Option<PathBuf>,
+    /// What is logged: error, warn, info, debug, trace, or a filter as in RUST_LOG; -v, -q and RUST_LOG go before it [default: info]
+    #[arg(long, value_name = "LEVEL", env = "FOGLINE_INGEST_LOG")]
+    pub log: Option<String>,
     /// Where health, metrics and API are served, and to whom.
     #[command(flatten)]
     #[serde(flatten)]
@@ -154,6 +166,9 @@ pub struct IngestArgs {
     /// Read settings from this TOML file; flags and environment go before it
     #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_CONFIG")]
     pub config: Option<PathBuf>,
+    /// What is done instead of running.
+    #[command(flatten)]
+    pub instead: FileCommand,
 }
 
 /// Where InfluxDB is.
@@ -226,11 +241,41 @@ impl IngestArgs {
     /// # Errors
     /// All that is wrong with the file and with the values, together, each with its remedy.
     pub fn resolve(self) -> Result<IngestConfig, SettingsError> {
+        self.read().map(|(_, config)| config)
+    }
+
+    /// All settings in effect, and the configuration that follows. May be called again, to read the file again.
+    ///
+    /// # Errors
+    /// As [`IngestArgs::resolve`].
+    pub fn read(&self) -> Result<(Settings, IngestConfig), SettingsError> {
+        let mut file = SettingsFile::read(self.config.as_deref());
+        let given = self.settings.clone().or(std::mem::take(&mut file.settings));
+        let settings = given.clone().or(Settings::defaults());
         let mut problems = Vec::new();
-        let file = self.config.map(|path| read_file(&path, Settings::or, &mut problems)).unwrap_or_default();
-        let config = self.settings.or(file).checked(&mut problems);
-        SettingsError::check(problems)?;
-        Ok(config)
+        fogline_door::logging::check(given.log.as_deref(), &mut problems);
+        let config = given.checked(&mut problems);
+        file.check(&self.settings, problems)?;
+        Ok((settings, config))
+    }
+
+    /// What the command line asks for; what is not to run is done here.
+    #[must_use]
+    pub fn asked(&self) -> Asked<(Settings, IngestConfig)> {
+        self.instead.asked(&self.settings, self.config.as_deref(), || self.read())
+    }
+}
+
+impl fogline_service::settings::Settings for Settings {
+    const PROGRAM: &'static str = "fogline-ingest";
+    const RELOADED: &'static [&'static str] = &["log", "memory_mib", "credit_kib", "limit_min_kmh", "limit_max_kmh"];
+
+    fn or(self, other: Self) -> Self {
+        Self::or(self, other)
+    }
+
+    fn defaults(_: &Self) -> Self {
+        Self::defaults()
     }
 }
 
@@ -246,6 +291,31 @@ impl IngestConfig {
 }
 
 impl Settings {
+    /// What holds where nothing is given.
+    fn defaults() -> Self {
+        let rule = LimitRule::default();
+        Self {
+            brokers: vec!["127.0.0.1:1883".to_owned()],
+            name: Some(DEFAULT_NAME.to_owned()),
+            log: Some("info".to_owned()),
+            rank: Some(0),
+            shared: Some(false),
+            data_dir: Some(PathBuf::from("fogline-data/ingest")),
+            store: Some(StoreKind::Sqlite),
+            synchronous: Some("full".to_owned()),
+            influxdb_org: Some("fogline".to_owned()),
+            influxdb_bucket: Some("fogline".to_owned()),
+            http: HttpSettings { http: Some(HTTP_DEFAULT), ..HttpSettings::default() },
+            memory_mib: Some(MEMORY_MIB),
+            credit_kib: Some(CREDIT_KIB),
+            grace_ms: Some(GRACE_MS),
+            limit_min_kmh: Some(rule.min_kmh),
+            limit_max_kmh: Some(rule.max_kmh),
+            price_eur_per_kwh: Some(PRICE_EUR_PER_KWH),
+            ..Self::default()
+        }
+    }
+
     fn or(self, other: Self) -> Self {
         // Regions and a share are two ways to say one thing: a flag of the one goes before the other in the file.
         let chosen = !self.regions.is_empty() || self.share.is_some();
@@ -265,6 +335,7 @@ impl Settings {
             influxdb_org: self.influxdb_org.or(other.influxdb_org),
             influxdb_bucket: self.influxdb_bucket.or(other.influxdb_bucket),
             influxdb_token_file: self.influxdb_token_file.or(other.influxdb_token_file),
+            log: self.log.or(other.log),
             http: self.http.or(other.http),
             memory_mib: self.memory_mib.or(other.memory_mib),
             credit_kib: self.credit_kib.or(other.credit_kib),
@@ -292,9 +363,9 @@ impl Settings {
             }
             value
         };
-        let memory_bytes = within(self.memory_mib, 32, 1..=1024, "memory_mib") << 20;
-        let credit_bytes = within(self.credit_kib, 6144, 64..=1 << 20, "credit_kib") << 10;
-        let grace = Duration::from_millis(within(self.grace_ms, 1000, 0..=60_000, "grace_ms"));
+        let memory_bytes = within(self.memory_mib, MEMORY_MIB, 1..=1024, "memory_mib") << 20;
+        let credit_bytes = within(self.credit_kib, CREDIT_KIB, 64..=1 << 20, "credit_kib") << 10;
+        let grace = Duration::from_millis(within(self.grace_ms, GRACE_MS, 0..=60_000, "grace_ms"));
         let mut name = |text: Option<String>, what: &str| {
             let text = text?;
             Name::new(&text).map_err(|error| problems.push(format!("{what}: {error}"))).ok()
@@ -344,6 +415,15 @@ impl Settings {
     }
 }
 
+impl IngestConfig {
+    /// What of it can change while it runs.
+    #[must_use]
+    pub const fn tuning(&self) -> CloudTuning {
+        let Self { memory_bytes, credit_bytes, limit_rule, .. } = *self;
+        CloudTuning { memory_bytes, credit_bytes, limit_rule }
+    }
+}
+
 /// Stands in for a name that was refused; the configuration is not used then.
 fn placeholder() -> Name {
     Name::new("x").unwrap_or_else(|_| unreachable!("a letter is a name"))
@@ -351,7 +431,7 @@ fn placeholder() -> Name {
 
 fn brokers(given: Vec<String>, problems: &mut Vec<String>) -> Vec<BrokerAddress> {
     let given = if given.is_empty() { vec!["127.0.0.1:1883".to_owned()] } else { given };
-    let parse = |text: String| text.parse().map_err(|error| problems.push(format!("broker {text}: {error}"))).ok();
+    let parse = |text: String| text.parse().map_err(|error| problems.push(format!("broker: {text}: {error}"))).ok();
     given.into_iter().filter_map(parse).collect()
 }
 

@@ -7,13 +7,14 @@ use crate::store::StoreThread;
 use crate::traced::Traced;
 use bytes::Bytes;
 use fogline_protocol::ids::Name;
-use fogline_protocol::node::{self, SiteEffect, SiteInput, SiteNode, SiteSnapshot};
+use fogline_protocol::node::{self, CloudTuning, SiteEffect, SiteInput, SiteNode, SiteSnapshot};
 use fogline_protocol::realm::Realm;
 use fogline_protocol::store::StoreAnswer;
 use fogline_protocol::topic::region_of;
 use fogline_runtime::clock::Clock;
 use fogline_runtime::driver::Shell;
 use fogline_runtime::link::{LinkEvent, LinkEvents, LinkHandle, Publish};
+use fogline_service::notify::Heart;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
@@ -71,6 +72,9 @@ pub(crate) struct IngestShell {
     pub(crate) ending: Option<Ending>,
     /// Done when an orderly stop has nothing left to wait for.
     pub(crate) left: watch::Sender<bool>,
+    pub(crate) heart: Heart,
+    /// Bounds and rules to take over.
+    pub(crate) tunings: mpsc::Receiver<CloudTuning>,
 }
 
 impl Shell<SiteNode> for IngestShell {
@@ -112,6 +116,7 @@ impl Shell<SiteNode> for IngestShell {
                 })
             }
             question = self.asked.next() => Some(question),
+            Some(tuning) = self.tunings.recv() => Some(SiteInput::Tune(tuning)),
             (broker, event) = any(&mut self.events) => {
                 if event.is_none() {
                     self.ending = Some(Ending::Link);
@@ -132,6 +137,14 @@ impl Shell<SiteNode> for IngestShell {
             self.journal.look(&snapshot, now);
             self.snapshots.send_replace(snapshot);
         }
+    }
+
+    fn beat(&mut self, node: &SiteNode) -> Option<std::time::Instant> {
+        let now = self.clock.now().mono;
+        self.heart.beat(|| {
+            let SiteSnapshot { role, connected, .. } = node.snapshot(now);
+            format!("{role:?}, {} brokers connected", connected.len())
+        })
     }
 }
 

@@ -4,10 +4,12 @@
 //! once in a while (`storm`): a fault that lasts must not fill a disk, or hide another one.
 
 mod line;
+mod setting;
 mod storm;
 
 use clap::{ArgAction, Args, ValueEnum};
 use line::OneLine;
+pub use setting::{apply, check};
 use std::env;
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
@@ -17,7 +19,7 @@ use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,7 +57,8 @@ pub enum LogError {
 }
 
 impl LogArgs {
-    /// Sends the program's logs to standard error. `-v` and `-q` go before `RUST_LOG`; `NO_COLOR` is respected.
+    /// Sends the program's logs to standard error. `-v` and `-q` go before `RUST_LOG`, and both before the settings ([`apply`]);
+    /// `NO_COLOR` is respected.
     ///
     /// # Errors
     /// [`LogError::Filter`] if `RUST_LOG` is needed and cannot be read, [`LogError::Twice`] if logs go somewhere already.
@@ -65,21 +68,34 @@ impl LogArgs {
         let format = self.log_format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json });
         let lines = lines(format, color, io::stderr);
         let storm = Storm::new();
+        let (filter, replace) = reload::Layer::new(self.filter()?);
         Registry::default()
-            .with(self.filter()?)
+            .with(filter)
             .with(lines)
             .with(storm.layer())
             .try_init()
             .map_err(|error| LogError::Twice(error.into()))?;
         storm.say_from_now_on();
+        if !self.says_how_much() && Self::environment().is_none() {
+            // Logging is set up once, or it was an error.
+            setting::REPLACE.set(replace).ok();
+        }
         Ok(())
     }
 
     fn filter(self) -> Result<EnvFilter, ParseError> {
-        match env::var("RUST_LOG") {
-            Ok(filter) if self.verbose == 0 && self.quiet == 0 && !filter.is_empty() => EnvFilter::try_new(filter),
+        match Self::environment() {
+            Some(filter) if !self.says_how_much() => EnvFilter::try_new(filter),
             _ => EnvFilter::try_new(self.directives()),
         }
+    }
+
+    const fn says_how_much(self) -> bool {
+        self.verbose > 0 || self.quiet > 0
+    }
+
+    fn environment() -> Option<String> {
+        env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty())
     }
 
     /// The libraries below speak of every packet, and rumqttd calls it an error when a client goes away: they are heard only on
@@ -100,10 +116,7 @@ impl LogArgs {
 /// # Errors
 /// As [`LogArgs::init`].
 pub fn to_file(file: std::fs::File, directives: &str) -> Result<(), LogError> {
-    let filter = match env::var("RUST_LOG") {
-        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(filter)?,
-        _ => EnvFilter::try_new(directives)?,
-    };
+    let filter = EnvFilter::try_new(LogArgs::environment().as_deref().unwrap_or(directives))?;
     let file = Arc::new(Mutex::new(file));
     let storm = Storm::new();
     Registry::default()

@@ -2,10 +2,12 @@
 
 use crate::program;
 use crate::queue::{self, QueueCommand};
-use crate::settings::{AgentArgs, AgentConfig, QueueFiles};
+use crate::settings::{AgentArgs, AgentConfig, QueueFiles, Settings};
 use crate::status::{self, TUPLES_SHOWN};
-use clap::{Args, Subcommand};
-use fogline_runtime::settings::SettingsError;
+use clap::{Args, Parser, Subcommand};
+use fogline_door::logging::{self, LogArgs};
+use fogline_service::reload::{Hangup, Reloader};
+use fogline_service::settings::{Asked, SettingsError};
 use std::io::Write;
 use std::process::ExitCode;
 use tokio::sync::oneshot;
@@ -23,7 +25,9 @@ Examples:
   fogline-agent run --name lane-1 --source simulate --local-broker 127.0.0.1:1884 --on-limit ./sign.sh --http 127.0.0.1:9180
   tail -F readings.jsonl | fogline-agent run --name roof --source stdin
   fogline-agent run --source csv --file w.csv --kind weather --time-column when --time-unit s --value-columns t=air_c
-  fogline-agent run --config agent.toml              many sources at once: docs/sources.md
+  fogline-agent run --source simulate --print-config > agent.toml   a file to start from: every key, explained
+  fogline-agent run --config agent.toml --check-config              what is wrong with it, with lines and remedies
+  fogline-agent run --config agent.toml                             many sources at once: docs/sources.md
   fogline-agent status --name lane-1
   fogline-agent queue ls --name lane-1
 
@@ -38,10 +42,20 @@ Examples:
   fogline-agent status --name houses --tuples 100         the last 100 readings: new, sent or acknowledged
   fogline-agent status --data-dir /var/lib/agent --json   the same for machines";
 
-const VALIDATE_EXAMPLES: &str = "\
-Examples:
-  fogline-agent validate --config agent.toml              says what is wrong, or what will be in effect
-  fogline-agent validate --source simulate > agent.toml   a file to start from";
+/// The edge agent of Fogline.
+///
+/// Takes readings from sensors, keeps them in a queue on disk until they are in the store, and applies the speed limits that
+/// come back. A reading that the agent has taken is lost neither by a crash nor by an outage, however long.
+#[derive(Debug, Parser)]
+#[command(name = "fogline-agent", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AgentCommand,
+    /// How much to log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
 
 /// What the program can do.
 #[derive(Debug, Clone, Subcommand)]
@@ -55,9 +69,6 @@ pub enum AgentCommand {
     /// Look into the queue of a running or stopped agent, and change it
     #[command(subcommand, after_help = queue::EXAMPLES)]
     Queue(QueueCommand),
-    /// Check the settings, and print those in effect as a TOML file
-    #[command(after_help = VALIDATE_EXAMPLES)]
-    Validate(Box<AgentArgs>),
 }
 
 /// Which agent, and how it is shown.
@@ -88,13 +99,9 @@ fn tuples(text: &str) -> Result<usize, String> {
 /// Does what was asked for, and gives the exit status. `run` goes on until SIGTERM or SIGINT.
 pub async fn execute(command: AgentCommand) -> ExitCode {
     let outcome = match command {
-        AgentCommand::Run(args) => match args.resolve() {
-            Ok(config) => run(config).await,
-            Err(error) => return refused(&error),
-        },
-        AgentCommand::Validate(args) => match args.effective() {
-            Ok(text) => print(&text),
-            Err(error) => return refused(&error),
+        AgentCommand::Run(args) => match args.asked() {
+            Asked::Run((settings, config)) => run(*args, &settings, config).await,
+            Asked::Done(status) => return status,
         },
         AgentCommand::Status(args) => match args.files.resolve() {
             Ok(data_dir) => show(&data_dir, args.json, args.tuples),
@@ -126,9 +133,31 @@ fn refused(error: &SettingsError) -> ExitCode {
     ExitCode::from(EXIT_USAGE)
 }
 
-async fn run(config: AgentConfig) -> anyhow::Result<()> {
-    let (ready, _running) = oneshot::channel();
-    program::run(config, fogline_runtime::signals::stop(), ready).await
+async fn run(args: AgentArgs, settings: &Settings, config: AgentConfig) -> anyhow::Result<()> {
+    logging::apply(settings.log.as_deref());
+    let hangup = Hangup::listen();
+    let reloader = Reloader::new(settings, format!("agent {}", config.id));
+    let (ready, running) = oneshot::channel::<program::Running>();
+    let service = tokio::spawn(async move {
+        if let Ok(running) = running.await {
+            reloader.ready();
+            reload(args, running, reloader, hangup).await;
+        }
+    });
+    let ended = program::run(config, fogline_runtime::signals::stop(), ready).await;
+    service.abort();
+    ended
+}
+
+/// Reads the settings again at each SIGHUP.
+async fn reload(args: AgentArgs, running: program::Running, mut reloader: Reloader<Settings>, mut hangup: Hangup) {
+    loop {
+        hangup.next().await;
+        if let Some(config) = reloader.reload(|| args.read()) {
+            // An agent that has ended takes nothing over.
+            running.reloads.send(Box::new(config)).await.ok();
+        }
+    }
 }
 
 fn show(data_dir: &std::path::Path, json: bool, tuples: usize) -> anyhow::Result<()> {

@@ -92,6 +92,11 @@ impl LimitWatch {
         Self { default_kmh, now: watch::Sender::new(Limit::by_default(default_kmh)) }
     }
 
+    /// What holds from now on when nothing else does.
+    pub(crate) const fn set_default(&mut self, default_kmh: f64) {
+        self.default_kmh = default_kmh;
+    }
+
     /// The register holds another decision now, which is in force until then, or none any more.
     pub(crate) fn decided(&self, decision: Option<(&Decision, Monotonic)>, now: Now) {
         let limit = decision.map(|(decision, expires)| {

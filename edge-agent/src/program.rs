@@ -5,7 +5,7 @@ pub use crate::shell::AgentSnapshot;
 use crate::http;
 use crate::journal::Journal;
 use crate::latency::Latencies;
-use crate::limit::{self, LimitWatch, Told};
+use crate::limit::{self, Limit, LimitWatch, Told};
 use crate::orders::Orders;
 use crate::peers::Peers;
 use crate::pump::{NamedSource, Pump};
@@ -26,6 +26,7 @@ use fogline_runtime::clock::{Clock, boot_id, entropy};
 use fogline_runtime::driver::drive;
 use fogline_runtime::link::{Link, LinkConfig, LinkEvents, LinkHandle, Publish};
 use fogline_runtime::outbox::{Outbox, OutboxConfig};
+use fogline_service::notify::Heart;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,6 +38,8 @@ use tokio::time::Instant;
 const INCOMING_BYTES: usize = 512 * 1024;
 /// Questions about the status that wait for the node.
 const QUESTIONS_MAX: usize = 8;
+/// Configurations that wait for the node: a person sends them.
+const RELOADS_MAX: usize = 1;
 /// How long the source's last readings may take to be committed at a stop.
 const COMMIT_DEADLINE: Duration = Duration::from_secs(2);
 /// How long to say goodbye to the broker.
@@ -51,6 +54,9 @@ pub struct Running {
     pub queue: PathBuf,
     /// Where health and metrics are served, `http://ADDRESS:PORT` or `https://ADDRESS:PORT`, if they are.
     pub url: Option<String>,
+    /// Takes other configurations. What can change while it runs is taken over: the bounds of the queue, how long readings gather,
+    /// and the default limit.
+    pub reloads: mpsc::Sender<Box<AgentConfig>>,
 }
 
 /// Runs an agent until `shutdown` completes, or until what [`AgentConfig::until`] waits for has come. Says through `ready`
@@ -86,7 +92,7 @@ pub async fn run_with(
 
     let mut node = EdgeNode::new(edge_config(&config, &clock), &state, clock.now());
     let (link, events) = connect(&config, peers.as_ref(), state.opening, clock)?;
-    let (asking, questions) = mpsc::channel(QUESTIONS_MAX);
+    let ((asking, questions), (reload, reloads)) = (mpsc::channel(QUESTIONS_MAX), mpsc::channel(RELOADS_MAX));
     let socket = Socket::open(&config.data_dir, asking.clone());
     let door = open_door(&config, asking).await?;
     let limit = LimitWatch::new(config.default_limit_kmh);
@@ -100,10 +106,9 @@ pub async fn run_with(
     let first = AgentSnapshot { edge: node.snapshot(), acknowledged_before, source, limit: holds, at };
     let (snapshots, watched) = watch::channel(first);
     let url = door.as_ref().map(Door::url);
-    let (path, queued) = (queue.display(), state.usage.readings);
-    tracing::info!(agent = %config.id, queue = %path, queued, http = url.as_deref(), limit = %limit.get(), "agent started");
+    say_started(&config, &queue, &state, url.as_deref(), limit.get());
     // Nobody may be waiting to hear it.
-    ready.send(Running { snapshots: watched, queue, url }).ok();
+    ready.send(Running { snapshots: watched, queue, url, reloads: reload }).ok();
 
     let mut shell = AgentShell {
         traced,
@@ -133,6 +138,8 @@ pub async fn run_with(
         next_snapshot: Instant::now(),
         changed: true,
         ending: None,
+        heart: Heart::new(),
+        reloads,
     };
     drive(&mut node, &mut shell, &clock, shutdown).await;
     let ending = shell.ending.take();
@@ -154,6 +161,11 @@ fn open_queue(config: &AgentConfig, path: &Path) -> anyhow::Result<Outbox> {
     outbox.synchronous = config.synchronous;
     outbox.owner = Some(config.id.to_string());
     Ok(Outbox::open(outbox)?)
+}
+
+fn say_started(config: &AgentConfig, queue: &Path, state: &QueueState, http: Option<&str>, limit: Limit) {
+    let (path, queued) = (queue.display(), state.usage.readings);
+    tracing::info!(agent = %config.id, queue = %path, queued, http, limit = %limit, "agent started");
 }
 
 fn edge_config(config: &AgentConfig, clock: &Clock) -> EdgeConfig {

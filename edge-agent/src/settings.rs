@@ -20,7 +20,7 @@ pub use sources::SourceEntry;
 use crate::durations::Span;
 use crate::source::csv::{Pace, Times};
 use clap::{Args, ValueEnum};
-use fogline_runtime::settings::{SettingsError, read_file};
+use fogline_service::settings::{Asked, FileCommand, SettingsError, SettingsFile};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -107,6 +107,9 @@ pub struct Settings {
     /// Where its queue is kept [default: fogline-data/NAME]
     #[arg(long, value_name = "DIR", env = "FOGLINE_AGENT_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
+    /// What is logged: error, warn, info, debug, trace, or a filter as in RUST_LOG; -v, -q and RUST_LOG go before it [default: info]
+    #[arg(long, value_name = "LEVEL", env = "FOGLINE_AGENT_LOG")]
+    pub log: Option<String>,
     /// Where health and metrics are served, and to whom.
     #[command(flatten, next_help_heading = "HTTP")]
     #[serde(flatten)]
@@ -203,7 +206,7 @@ pub struct Settings {
     #[arg(long, value_name = "BYTES", env = "FOGLINE_AGENT_READING_BYTES", help_heading = "Source simulate")]
     pub reading_bytes: Option<usize>,
     /// The file; for households several, which they share
-    #[arg(long = "file", value_name = "FILE", env = "FOGLINE_AGENT_FILE", num_args = 1.., help_heading = "Source csv")]
+    #[arg(id = "file", long, value_name = "FILE", env = "FOGLINE_AGENT_FILE", num_args = 1.., help_heading = "Source csv")]
     #[serde(rename = "file", with = "paths", skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<PathBuf>,
     /// How many times as fast as it was recorded, or max; for households and garage as real time [default: 1]
@@ -243,6 +246,19 @@ pub struct Settings {
     pub title_lines: Option<u64>,
 }
 
+/// Of several sources, for those who look at a printed file.
+const SOURCES_EXAMPLE: &str = "\
+# Several sources, each a table of its own, and at the end of the file; docs/sources.md has their keys. Needs a restart.
+[[sources]]
+type = \"system\"
+every = \"30s\"
+
+[[sources]]
+type = \"exec\"
+command = \"cat /sys/class/thermal/thermal_zone0/temp\"
+every = \"30s\"
+fields.temperature_c = { from = \"$\", scale = 0.001 }";
+
 /// The command line of an agent.
 #[derive(Debug, Clone, Default, Args)]
 pub struct AgentArgs {
@@ -252,6 +268,9 @@ pub struct AgentArgs {
     /// Read settings from this TOML file; flags and environment go before it
     #[arg(long, short, value_name = "FILE", env = "FOGLINE_AGENT_CONFIG")]
     pub config: Option<PathBuf>,
+    /// What is done instead of running.
+    #[command(flatten)]
+    pub instead: FileCommand,
 }
 
 /// Where the queue of an agent is.
@@ -274,32 +293,44 @@ impl AgentArgs {
     /// # Errors
     /// All that is wrong with the file and with the values, together, each with its remedy.
     pub fn resolve(self) -> Result<AgentConfig, SettingsError> {
-        self.checked().map(|(_, config)| config)
+        self.read().map(|(_, config)| config)
     }
 
-    /// The settings in effect as a TOML file, after they were checked as [`AgentArgs::resolve`] does.
+    /// All settings in effect, and the configuration that follows. May be called again, to read the file again.
     ///
     /// # Errors
-    /// The same.
-    pub fn effective(self) -> Result<String, SettingsError> {
-        let (settings, _) = self.checked()?;
-        // Options of texts and numbers are TOML, but for a seed that its integers cannot hold.
-        let written = toml::to_string(&settings).or_else(|error| {
-            SettingsError::check(vec![format!("these settings cannot be written as TOML: {error}")])
-                .map(|()| String::new())
-        });
-        written.map(|text| text + "\n")
-    }
-
-    fn checked(self) -> Result<(Settings, AgentConfig), SettingsError> {
-        let mut problems = Vec::new();
-        let file = self.config.map(|path| read_file(&path, Settings::or, &mut problems)).unwrap_or_default();
-        let given = self.settings.or(file);
+    /// As [`AgentArgs::resolve`].
+    pub fn read(&self) -> Result<(Settings, AgentConfig), SettingsError> {
+        let mut file = SettingsFile::read(self.config.as_deref());
+        let given = self.settings.clone().or(std::mem::take(&mut file.settings));
         let settings = given.clone().or(Settings::defaults(&given));
+        let mut problems = Vec::new();
+        fogline_door::logging::check(given.log.as_deref(), &mut problems);
         let config = settings.clone().check(&given, &mut problems);
-        SettingsError::check(problems)?;
+        file.check(&self.settings, problems)?;
         // Without problems there is a configuration.
         config.map(|config| (settings, config)).ok_or_else(unreachable_problem)
+    }
+
+    /// What the command line asks for; what is not to run is done here.
+    #[must_use]
+    pub fn asked(&self) -> Asked<(Settings, AgentConfig)> {
+        self.instead.asked(&self.settings, self.config.as_deref(), || self.read())
+    }
+}
+
+impl fogline_service::settings::Settings for Settings {
+    const PROGRAM: &'static str = "fogline-agent run";
+    const RELOADED: &'static [&'static str] =
+        &["log", "default_limit", "commit_every", "queue_readings", "queue_bytes", "queue_max_age", "when_full"];
+    const TABLES: &'static [(&'static str, &'static str)] = &[("sources", SOURCES_EXAMPLE)];
+
+    fn or(self, other: Self) -> Self {
+        Self::or(self, other)
+    }
+
+    fn defaults(given: &Self) -> Self {
+        Self::defaults(given)
     }
 }
 
@@ -315,10 +346,11 @@ impl QueueFiles {
     /// # Errors
     /// What is wrong with the file, if one is given.
     pub fn resolve(self) -> Result<PathBuf, SettingsError> {
-        let mut problems = Vec::new();
-        let file = self.config.map(|path| read_file(&path, Settings::or, &mut problems)).unwrap_or_default();
-        SettingsError::check(problems)?;
-        let given = Settings { name: self.name, data_dir: self.data_dir, ..Settings::default() }.or(file);
+        let mut file = SettingsFile::<Settings>::read(self.config.as_deref());
+        let read = std::mem::take(&mut file.settings);
+        let flags = Settings { name: self.name, data_dir: self.data_dir, ..Settings::default() };
+        file.check(&flags, Vec::new())?;
+        let given = flags.or(read);
         let defaults = Settings::defaults(&given);
         Ok(given.data_dir.or(defaults.data_dir).unwrap_or_default())
     }
@@ -336,6 +368,7 @@ impl Settings {
             region: self.region.or(other.region),
             name: self.name.or(other.name),
             data_dir: self.data_dir.or(other.data_dir),
+            log: self.log.or(other.log),
             http: self.http.or(other.http),
             limit: self.limit.or(other.limit),
             broker_ca: self.broker_ca.or(other.broker_ca),

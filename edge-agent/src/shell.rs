@@ -6,7 +6,7 @@ use crate::limit::{self, Limit, LimitWatch};
 use crate::orders::Orders;
 use crate::peers::{PeerRequest, Peers, next_request};
 use crate::pump::{Delivery, Pump};
-use crate::settings::Until;
+use crate::settings::{AgentConfig, Until};
 use crate::source::{Receipt, SourceError};
 use crate::status::{EachSourceReport, LatencyReport, Question, SourceReport, SourceState, StatusReport};
 use crate::traced::Traced;
@@ -19,6 +19,7 @@ use fogline_runtime::clock::Clock;
 use fogline_runtime::driver::Shell;
 use fogline_runtime::link::{LinkEvent, LinkEvents, LinkHandle, Publish};
 use fogline_runtime::outbox::OutboxHandle;
+use fogline_service::notify::Heart;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -101,6 +102,9 @@ pub(crate) struct AgentShell {
     pub(crate) next_snapshot: Instant,
     pub(crate) changed: bool,
     pub(crate) ending: Option<Ending>,
+    pub(crate) heart: Heart,
+    /// Configurations to take over while it runs, as far as that is possible.
+    pub(crate) reloads: mpsc::Receiver<Box<AgentConfig>>,
 }
 
 impl Tickets {
@@ -178,6 +182,7 @@ impl Shell<EdgeNode> for AgentShell {
                     Some(event) => return Some(self.heard(event)),
                     None => self.ending = Some(Ending::Link),
                 },
+                Some(config) = self.reloads.recv() => return Some(self.reloaded(&config)),
                 Some(question) = self.questions.recv() => match question {
                     Question::Status { tuples, asker } => self.answer(tuples, asker, node),
                     Question::Order(order, asker) => {
@@ -217,6 +222,14 @@ impl Shell<EdgeNode> for AgentShell {
         self.changed = true;
         self.check_end(node);
     }
+
+    fn beat(&mut self, node: &EdgeNode) -> Option<std::time::Instant> {
+        self.heart.beat(|| {
+            let EdgeSnapshot { usage, connected, .. } = node.snapshot();
+            let link = if connected { "connected" } else { "not connected" };
+            format!("{} readings queued, {link}", usage.readings)
+        })
+    }
 }
 
 impl AgentShell {
@@ -224,6 +237,14 @@ impl AgentShell {
     fn told(&mut self, input: EdgeInput) -> EdgeInput {
         self.traced.told(&input, || self.clock.now().wall);
         input
+    }
+
+    /// Takes over what can change while it runs.
+    fn reloaded(&mut self, config: &AgentConfig) -> EdgeInput {
+        self.queue.bound(config.limits);
+        self.limit.set_default(config.default_limit_kmh);
+        self.limit_decided = true;
+        EdgeInput::Tune { limits: config.limits, commit_every: config.commit_every }
     }
 
     fn heard(&mut self, event: LinkEvent) -> EdgeInput {

@@ -1,6 +1,8 @@
 //! The command line.
 
-use crate::{agent_config, analyst, audit, bench, city, dashboards, demo, doctor, limit, parking, tls, top};
+use crate::{
+    agent_config, analyst, audit, bench, city, dashboards, demo, doctor, limit, package_files, parking, tls, top,
+};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use fogline_agent::command::AgentCommand;
@@ -10,6 +12,7 @@ use fogline_ingest::command::IngestCommand;
 use fogline_ingest::settings::IngestArgs;
 use fogline_runtime::logging::LogArgs;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::runtime::{Builder, Runtime};
 
@@ -124,6 +127,12 @@ enum Command {
     /// Watch the fleet in the terminal: rates, lag, queues, limits
     #[command(after_help = top::EXAMPLES)]
     Top(top::TopArgs),
+    /// Write man pages and completions of all programs into a folder, for packages
+    #[command(hide = true, after_help = "Examples:\n  fogline package-files packaging/out")]
+    PackageFiles {
+        /// The folder, made when there is none
+        folder: PathBuf,
+    },
     /// Print the completions of a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
@@ -238,6 +247,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Token { command } => fogline_door::http::execute(command),
         Command::Tls(args) => tls::execute(args),
         Command::Top(args) => top::execute(args),
+        Command::PackageFiles { folder } => package_files::write(Cli::command(), &folder)?,
         Command::Completions { shell } => completions(shell)?,
     })
 }
@@ -342,6 +352,7 @@ mod tests {
             "fogline top --api https://gate:8080 --ca ca.pem --token-file t --every 5",
             "fogline top --once --json",
             "fogline completions zsh",
+            "fogline package-files out",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }

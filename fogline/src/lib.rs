@@ -17,6 +17,7 @@ pub mod directive;
 pub mod doctor;
 pub mod figures;
 pub mod limit;
+mod package_files;
 pub mod parking;
 mod ports;
 mod store_file;

@@ -8,7 +8,7 @@ mod cloud;
 mod edge;
 mod site;
 
-pub use cloud::{CloudConfig, CloudEffect, CloudInput, CloudNode, CloudSnapshot, Counters};
+pub use cloud::{CloudConfig, CloudEffect, CloudInput, CloudNode, CloudSnapshot, CloudTuning, Counters};
 pub use edge::{
     Answer, ClockConfig, EdgeConfig, EdgeEffect, EdgeInput, EdgeNode, EdgeSnapshot, Question, TUPLES_MAX, Tuple,
     TupleState,

@@ -14,6 +14,11 @@ pub trait Shell<M: Machine> {
 
     /// Called after each turn, with the node at rest.
     fn observe(&mut self, _node: &mut M) {}
+
+    /// Called after that: says to whom it matters that the loop still turns. Gives when it wants to be called again at the latest.
+    fn beat(&mut self, _node: &M) -> Option<std::time::Instant> {
+        None
+    }
 }
 
 /// Runs `node` until the shell has no more inputs or `until` completes.
@@ -32,6 +37,7 @@ pub async fn drive<M: Machine, S: Shell<M>>(
         // A machine that waits for nothing is looked at again after a while all the same: that is harmless.
         let idle = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
         let deadline = node.poll_timeout().map_or(idle, |at| clock.instant(at));
+        let deadline = shell.beat(node).map_or(deadline, |at| deadline.min(at.into()));
         let input = tokio::select! {
             biased;
             () = &mut until => return,
@@ -84,6 +90,29 @@ mod tests {
         fn poll_timeout(&self) -> Option<Monotonic> {
             Some(self.next)
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shell_that_beats_is_called_in_time_though_the_machine_waits() {
+        struct Beating(Duration, u32);
+        impl Shell<Ticker> for Beating {
+            fn start(&mut self, _: u64) {}
+
+            async fn next(&mut self, _: &Ticker) -> Option<u64> {
+                std::future::pending().await
+            }
+
+            fn beat(&mut self, _: &Ticker) -> Option<std::time::Instant> {
+                self.1 += 1;
+                Some((tokio::time::Instant::now() + self.0).into_std())
+            }
+        }
+        let clock = Clock::new();
+        let far = Monotonic::ZERO + Duration::from_secs(3600);
+        let mut node = Ticker { next: far, turns: 0, effects: Vec::new() };
+        let mut shell = Beating(Duration::from_millis(500), 0);
+        drive(&mut node, &mut shell, &clock, tokio::time::sleep(Duration::from_secs(10))).await;
+        assert!((20..=22).contains(&shell.1), "{} beats in 10 s", shell.1);
     }
 
     struct Channel {

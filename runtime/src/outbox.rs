@@ -200,6 +200,11 @@ impl OutboxHandle {
         self.orders.send(Order::Do(command)).ok();
     }
 
+    /// Keeps these bounds from the next append on: what is too much then gives way as at any append.
+    pub fn bound(&self, limits: QueueLimits) {
+        self.orders.send(Order::Bound(limits)).ok();
+    }
+
     /// Does what was asked for, the frees that wait included, writes the log back into the file and closes it. Blocks for
     /// as long as that takes: some milliseconds, seconds on a slow disk.
     ///

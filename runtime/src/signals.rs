@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Completes at the first SIGTERM or SIGINT. Never completes when the system gives no signal handler, which leaves the
+/// Completes at the first SIGTERM or SIGINT, of which the service manager is told. Never completes when the system gives no signal handler, which leaves the
 /// signals their usual effect.
 pub async fn stop() {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
@@ -14,4 +14,5 @@ pub async fn stop() {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+    fogline_service::notify::stopping();
 }

@@ -132,8 +132,8 @@ impl Connection {
             given_aliases: HashMap::new(),
             alias_maximum: connect.topic_alias_maximum.min(TOPIC_ALIAS_MAXIMUM),
             published: 0,
-            rate: Rate::new(&gate.limits, now),
-            watch: Watch::new(keep_alive, &gate.limits, now),
+            rate: Rate::new(&gate.limits(), now),
+            watch: Watch::new(keep_alive, &gate.limits(), now),
             gate,
         }
     }

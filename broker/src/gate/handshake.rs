@@ -86,13 +86,13 @@ async fn shake_hands(
     let mut rights = log_in(gate, peer, &connect).await.map_err(refuse)?;
     let will = will(&connect, &rights).map_err(refuse)?;
     let (seat, session, present) = take_over(gate, &mut rights, &connect).await.map_err(refuse)?;
-    let keep_alive = keep_alive(&connect, gate.limits.keep_alive);
+    let keep_alive = keep_alive(&connect, gate.limits().keep_alive);
     let connack = ConnAck {
         session_present: present,
         reason: Reason::Success,
         session_expiry: (session.expiry != connect.session_expiry).then_some(session.expiry),
         receive_maximum: RECEIVE_MAXIMUM,
-        maximum_packet_size: u32::try_from(gate.limits.packet_bytes).unwrap_or(u32::MAX),
+        maximum_packet_size: u32::try_from(gate.limits().packet_bytes).unwrap_or(u32::MAX),
         topic_alias_maximum: TOPIC_ALIAS_MAXIMUM,
         assigned_client_id: assigned.then_some(&connect.client_id),
         server_keep_alive: (keep_alive != connect.keep_alive).then_some(keep_alive),
@@ -114,7 +114,7 @@ async fn shake_hands(
 async fn read(gate: &Gate, reader: &mut (impl AsyncRead + Unpin)) -> Result<(Connect, BytesMut), Refusal> {
     let mut input = BytesMut::with_capacity(FIRST_READ);
     loop {
-        match Frame::cut(&input, gate.limits.packet_bytes) {
+        match Frame::cut(&input, gate.limits().packet_bytes) {
             Err(_) => return Err(Refusal::Silent(Reason::MalformedPacket)),
             Ok(Some(frame)) if frame.kind != Kind::Connect => return Err(Refusal::Silent(Reason::MalformedPacket)),
             Ok(Some(frame)) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::BrokerConfig;
 
 /// Bounds that hold for each connection, or for all of them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// Largest packet, in bytes, in both directions.
     pub(crate) packet_bytes: usize,
@@ -56,5 +56,10 @@ impl Limits {
             write_timeout: config.write_timeout,
             keep_alive: config.max_keep_alive,
         }
+    }
+
+    /// These, but for what clients were told when they connected, and what the router has room for.
+    pub(crate) fn tuned(self, config: &BrokerConfig) -> Self {
+        Self { packet_bytes: self.packet_bytes, connections: self.connections, ..Self::new(config) }
     }
 }

@@ -128,7 +128,7 @@ async fn lay(
 
 /// The handshake of a WebSocket, in the same time.
 async fn upgrade(gate: &Gate, origins: &Origins, peer: &Peer, stream: Box<dyn Layered>) -> Option<Box<dyn Layered>> {
-    let accepted = websocket::accept(stream, gate.limits.packet_bytes, origins);
+    let accepted = websocket::accept(stream, gate.limits().packet_bytes, origins);
     match timeout_at(peer.connect_until, accepted).await {
         Ok(Ok(stream)) => Some(Box::new(stream)),
         Ok(Err(error)) => {

@@ -17,7 +17,7 @@ mod websocket;
 
 use std::{
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -48,7 +48,7 @@ const NO_SESSION: u64 = 0;
 /// What all connections of a broker share.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    pub(crate) limits: Limits,
+    limits: RwLock<Limits>,
     pub(crate) access: Access,
     pub(crate) links: Links,
     pub(crate) intake: Intake,
@@ -76,7 +76,7 @@ impl Gate {
         let (links, to_router, from_router) = Links::start(config, number).map_err(BrokerError::Threads)?;
         Ok(Arc::new(Self {
             access,
-            limits: Limits::new(config),
+            limits: RwLock::new(Limits::new(config)),
             links,
             intake: Intake::new(to_router, from_router),
             subscriptions: Subscriptions::default(),
@@ -88,6 +88,17 @@ impl Gate {
             started: Instant::now(),
             stop: watch::Sender::new(false),
         }))
+    }
+
+    /// What clients may use. Where it matters how long that takes, asked for once for many messages.
+    pub(crate) fn limits(&self) -> Limits {
+        *self.limits.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes on with what can change of the limits: bounds at once, rates and times for those who connect from now on.
+    pub(crate) fn tune(&self, config: &BrokerConfig) {
+        let mut limits = self.limits.write().unwrap_or_else(PoisonError::into_inner);
+        *limits = limits.tuned(config);
     }
 
     /// Seconds since the start.

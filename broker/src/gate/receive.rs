@@ -79,12 +79,12 @@ impl From<FrameError> for End {
 impl Connection {
     /// Takes the packets that are in `input`, as far as there is room for what they lead to, and calls the router once for all.
     pub(super) async fn process(&mut self, input: &mut BytesMut) -> Result<Next, End> {
-        let mut done = 0;
+        let (mut done, packet_bytes) = (0, self.gate.limits().packet_bytes);
         let outcome = loop {
             if done >= TURN_BYTES || self.out.len() >= OUTPUT_BYTES || self.outbound.parcels() >= TURN_PACKETS {
                 break Ok(Next::Yield);
             }
-            match Frame::cut(&input[done..], self.gate.limits.packet_bytes) {
+            match Frame::cut(&input[done..], packet_bytes) {
                 Err(error) => break Err(error.into()),
                 Ok(None) => break Ok(Next::Read),
                 Ok(Some(frame)) => match self.packet(frame).await {

@@ -40,6 +40,7 @@ pub(crate) fn page(gate: &Gate) -> String {
     page.line(format_args!("# HELP fogline_build_info The program.\n# TYPE fogline_build_info gauge"));
     let version = env!("CARGO_PKG_VERSION");
     page.line(format_args!("fogline_build_info{{program=\"fogline-broker\",version=\"{version}\"}} 1"));
+    page.text += &fogline_service::reload::metrics("fogline_broker");
     page.text
 }
 

@@ -76,7 +76,7 @@ impl Backlog {
         self.waiting.extend(self.incoming.drain(..));
         self.bytes += added;
         let all = self.gate.waiting_bytes.fetch_add(added, Ordering::Relaxed) + added;
-        let limits = &self.gate.limits;
+        let limits = self.gate.limits();
         if self.bytes > limits.queue_bytes || (all > limits.all_queue_bytes && self.bytes > self.fair_share()) {
             return Err(Overflow::Behind { bytes: self.bytes, all });
         }
@@ -88,12 +88,12 @@ impl Backlog {
     fn fair_share(&self) -> usize {
         let metrics = &self.gate.metrics;
         let clients = metrics.connected.get() + metrics.asleep.get();
-        self.gate.limits.all_queue_bytes / usize::try_from(clients.max(1)).unwrap_or(usize::MAX)
+        self.gate.limits().all_queue_bytes / usize::try_from(clients.max(1)).unwrap_or(usize::MAX)
     }
 
     /// More waits than a quick client lets happen.
     pub(crate) fn is_long(&self) -> bool {
-        self.bytes > self.gate.limits.queue_bytes / LONG
+        self.bytes > self.gate.limits().queue_bytes / LONG
     }
 
     /// The next message to send.

@@ -13,7 +13,7 @@ pub(crate) const MAX_EXPIRY_SECONDS: u32 = 7 * 24 * 3600;
 /// Keeps a session until its client is back, its time is over, or more waits for it than may. A session that ends otherwise than
 /// by its client is known to the client by "session present" being 0, so that nothing is missed unseen.
 pub(crate) async fn sleep(gate: Arc<Gate>, mut seat: Seat, mut session: Session) {
-    if gate.metrics.asleep.get() >= gate.limits.connections as u64 {
+    if gate.metrics.asleep.get() >= gate.limits().connections as u64 {
         // No more sessions can be kept: this one ends now, and its client will see that it has.
         gate.metrics.sessions_overflowed.add(1);
         session.expiry = 0;

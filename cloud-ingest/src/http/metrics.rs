@@ -52,6 +52,7 @@ fn render(site: &SiteSnapshot, link: LinkMetrics, brokers: &[String]) -> String 
         let agents = snapshot.at_brokers.get(&place).copied().unwrap_or(0);
         writeln!(out, "{at}{{broker=\"{broker}\"}} {agents}").ok();
     }
+    out += &fogline_service::reload::metrics("fogline_ingest");
     let build = "fogline_build_info";
     writeln!(out, "# HELP {build} The program.\n# TYPE {build} gauge").ok();
     writeln!(out, "{build}{{program=\"fogline-ingest\",version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")).ok();

@@ -3,7 +3,7 @@
 use super::*;
 
 fn resolve(settings: Settings) -> Result<IngestConfig, Vec<String>> {
-    let args = IngestArgs { settings, config: None };
+    let args = IngestArgs { settings, ..IngestArgs::default() };
     args.resolve().map_err(|error| error.problems().to_vec())
 }
 
@@ -40,7 +40,7 @@ fn a_file_has_the_keys_of_http_and_no_unknown_ones() {
     let path = folder.path().join("ingest.toml");
     let resolve = |text: &str| {
         std::fs::write(&path, text).unwrap();
-        IngestArgs { settings: Settings::default(), config: Some(path.clone()) }.resolve()
+        IngestArgs { config: Some(path.clone()), ..IngestArgs::default() }.resolve()
     };
     let config = resolve("name = \"a\"\nhttp = \"0.0.0.0:80\"\nhttp_tokens = \"tokens\"\n").unwrap();
     assert_eq!((config.http.address.port(), config.http.tokens), (80, Some("tokens".into())));

@@ -52,6 +52,7 @@ pub(super) fn render(report: &StatusReport) -> Option<String> {
     states(&mut out, live);
     each_source(&mut out, live);
     latency(&mut out, &live.latency);
+    out += &fogline_service::reload::metrics("fogline_agent");
     let build = "fogline_build_info";
     head(&mut out, build, GAUGE, "The program.");
     writeln!(out, "{build}{{program=\"fogline-agent\",version=\"{}\"}} 1", live.version).ok();

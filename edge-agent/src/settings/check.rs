@@ -156,6 +156,7 @@ impl Settings {
             brokers: vec!["127.0.0.1:1883".to_owned()],
             failover_after: Some(Span(FAILOVER_AFTER)),
             region: Some("local".to_owned()),
+            log: Some("info".to_owned()),
             data_dir: Some(PathBuf::from("fogline-data").join(&name)),
             name: Some(name),
             commit_every: Some(Span(Duration::from_millis(50))),

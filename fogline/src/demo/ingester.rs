@@ -38,7 +38,7 @@ impl Ingester {
             http: HttpSettings { http: Some(http), ..HttpSettings::default() },
             ..Settings::default()
         };
-        let config = IngestArgs { settings, config: None }.resolve()?;
+        let config = IngestArgs { settings, ..IngestArgs::default() }.resolve()?;
         let config = IngestConfig { security, ..config };
         Ok(Self { config, running: None, stored: None })
     }

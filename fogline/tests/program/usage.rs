@@ -36,7 +36,6 @@ async fn what_the_programs_can_do_has_examples_too() {
         ["doctor", "agent"],
         ["doctor", "ingest"],
         ["doctor", "broker"],
-        ["agent", "validate"],
         ["ingest", "healthcheck"],
         ["parking", "forget"],
         ["analyst", "nodes"],

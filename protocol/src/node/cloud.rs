@@ -17,7 +17,7 @@ mod snapshot;
 mod steering;
 mod withholding;
 
-pub use interface::{CloudConfig, CloudEffect, CloudInput};
+pub use interface::{CloudConfig, CloudEffect, CloudInput, CloudTuning};
 pub use snapshot::{CloudSnapshot, Counters};
 
 use super::Machine;
@@ -107,6 +107,13 @@ impl CloudNode {
             effects: VecDeque::new(),
             config,
         }
+    }
+
+    /// Goes on with other bounds and another rule.
+    pub(super) const fn tune(&mut self, tuning: CloudTuning) {
+        self.config.tune(tuning);
+        self.agents.set_credit(tuning.credit_bytes);
+        self.steering.rule(tuning.limit_rule);
     }
 
     /// Its term.

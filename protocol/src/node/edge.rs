@@ -22,7 +22,7 @@ use crate::delivery::backoff::RESEND_MIN;
 use crate::delivery::sender::Sender;
 use crate::failover::Failover;
 use crate::ids::AgentId;
-use crate::queue::{Free, FullPolicy, QueueCommand, QueueFault, QueueState, QueueUsage, Run, Settle};
+use crate::queue::{Free, FullPolicy, QueueCommand, QueueFault, QueueLimits, QueueState, QueueUsage, Run, Settle};
 use crate::register::{InForce, Received};
 use crate::time::{Monotonic, Now};
 use crate::topic::{Down, Topic, Up};
@@ -133,6 +133,12 @@ impl EdgeNode {
             effects,
             config,
         }
+    }
+
+    const fn tune(&mut self, limits: QueueLimits, commit_every: Duration) {
+        self.config.limits = limits;
+        self.config.commit_every = commit_every;
+        self.batching.commit_every(commit_every);
     }
 
     /// Whether a source may hand over readings: not while the buffer is full, nor while the queue is and its policy is
@@ -345,6 +351,7 @@ impl Machine for EdgeNode {
             EdgeInput::Drop { through } => {
                 self.effects.push_back(EdgeEffect::Queue(QueueCommand::Drop { through }));
             }
+            EdgeInput::Tune { limits, commit_every } => self.tune(limits, commit_every),
             EdgeInput::Connected { broker, connection } => {
                 self.connected = true;
                 self.failover.connected(broker, now.mono);

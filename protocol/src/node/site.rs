@@ -18,7 +18,7 @@ pub use interface::{Keeping, SiteConfig, SiteEffect, SiteInput};
 pub use snapshot::SiteSnapshot;
 
 use super::cloud::Counters;
-use super::{CloudInput, Machine, Publish};
+use super::{CloudInput, CloudTuning, Machine, Publish};
 use crate::election::{Candidate, Election, ElectionEffect};
 use crate::rng::Rng;
 use crate::store::{StoreAnswer, StoreCommand, TakeOver};
@@ -89,6 +89,14 @@ impl SiteNode {
             leaving: false,
             effects: VecDeque::new(),
             config,
+        }
+    }
+
+    /// In this lead and in later ones.
+    const fn tune(&mut self, tuning: CloudTuning) {
+        self.config.cloud.tune(tuning);
+        if let Some(lead) = &mut self.lead {
+            lead.node.tune(tuning);
         }
     }
 
@@ -231,6 +239,7 @@ impl Machine for SiteNode {
             SiteInput::Message { broker, topic, payload } => self.message(broker, topic, payload, now),
             SiteInput::Store(answer) => self.store_answered(answer, now),
             SiteInput::Direct { ticket, change } => self.direct(ticket, change, now),
+            SiteInput::Tune(tuning) => self.tune(tuning),
         }
         self.advance(now);
     }

@@ -11,7 +11,7 @@ use super::{OutboxConfig, aside, file, gaps, heal, state};
 use fogline_protocol::delivery::ranges::{Range, RangeSet};
 use fogline_protocol::ids::Seq;
 use fogline_protocol::queue::{
-    Append, Appended, Free, Load, QueueFault, QueueState, QueueUsage, Run, SavedDecision, Settle,
+    Append, Appended, Free, Load, QueueFault, QueueLimits, QueueState, QueueUsage, Run, SavedDecision, Settle,
 };
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
@@ -97,6 +97,11 @@ impl Queue {
             delete_gone(conn, books, DELETE_ROWS_MAX)?;
             books.forget_segments(conn)
         })
+    }
+
+    /// Keeps these bounds from the next append on.
+    pub(super) const fn bound(&mut self, limits: QueueLimits) {
+        self.config.limits = limits;
     }
 
     /// Frees and appends in one transaction, the frees first.

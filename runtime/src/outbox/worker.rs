@@ -2,7 +2,7 @@
 
 use super::queue::{Queue, Written};
 use fogline_protocol::ids::Seq;
-use fogline_protocol::queue::{Append, Free, QueueAnswer, QueueCommand, QueueFault, SavedDecision};
+use fogline_protocol::queue::{Append, Free, QueueAnswer, QueueCommand, QueueFault, QueueLimits, SavedDecision};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
@@ -18,6 +18,8 @@ const FREE_AT_ONCE_COMMANDS: usize = 256;
 pub(super) enum Order {
     /// Execute and answer.
     Do(QueueCommand),
+    /// Keep other bounds from the next append on.
+    Bound(QueueLimits),
     /// Finish what was put off, and end.
     Close,
 }
@@ -47,6 +49,7 @@ impl Worker {
                         self.queue.tidy();
                     }
                 }
+                Order::Bound(limits) => self.queue.bound(limits),
                 Order::Close => break,
             }
         }

@@ -52,6 +52,11 @@ pub(super) struct Agents {
 }
 
 impl Agents {
+    /// What all agents together may have unacknowledged from now on; each is told with its next acknowledgement.
+    pub(super) const fn set_credit(&mut self, credit_bytes: u64) {
+        self.credit_bytes = credit_bytes;
+    }
+
     pub(super) fn new(credit_bytes: u64) -> Self {
         let none = BTreeSet::new;
         let (list, at_brokers) = (BTreeMap::new(), BTreeMap::new());

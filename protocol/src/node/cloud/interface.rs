@@ -30,7 +30,24 @@ pub struct CloudConfig {
     pub places: Arc<Places>,
 }
 
+/// What of it can change while it runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CloudTuning {
+    /// As [`CloudConfig::memory_bytes`].
+    pub memory_bytes: u64,
+    /// As [`CloudConfig::credit_bytes`].
+    pub credit_bytes: u64,
+    /// As [`CloudConfig::limit_rule`].
+    pub limit_rule: LimitRule,
+}
+
 impl CloudConfig {
+    pub(in crate::node) const fn tune(&mut self, tuning: CloudTuning) {
+        self.memory_bytes = tuning.memory_bytes;
+        self.credit_bytes = tuning.credit_bytes;
+        self.limit_rule = tuning.limit_rule;
+    }
+
     /// The defaults for an ingester of this name.
     #[must_use]
     pub fn new(ingester: Name, run: u64) -> Self {

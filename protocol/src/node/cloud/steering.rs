@@ -33,6 +33,11 @@ impl Steering {
         Self { rule, windows, listeners: BTreeMap::new(), read: Now::default() }
     }
 
+    /// Decides by this rule from the next window on.
+    pub(super) const fn rule(&mut self, rule: LimitRule) {
+        self.rule = rule;
+    }
+
     /// Takes values that are in the store now.
     pub(super) fn merge(&mut self, folds: &[Fold], now: Now) {
         self.read = now;

@@ -73,6 +73,10 @@ pub(super) struct Batching {
 
 impl Batching {
     /// `last_clock` is that of the queue's newest segment: this opening's is the next.
+    pub(super) const fn commit_every(&mut self, commit_every: Duration) {
+        self.commit_every = commit_every;
+    }
+
     pub(super) fn new(seed: u64, last_clock: Option<u16>, commit_every: Duration) -> Self {
         let mut rng = Rng::new(seed);
         let clocks = u64::from(CLOCK_MAX) + 1;

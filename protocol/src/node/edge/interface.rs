@@ -80,6 +80,14 @@ pub enum EdgeInput {
         /// The last of them.
         through: Seq,
     },
+    /// To go on with other bounds of the queue, of which whoever keeps it knows already, and to gather readings for so long from
+    /// the next commit on.
+    Tune {
+        /// As [`EdgeConfig::limits`].
+        limits: QueueLimits,
+        /// As [`EdgeConfig::commit_every`].
+        commit_every: Duration,
+    },
     /// The broker has accepted the connection and the subscription.
     Connected {
         /// The broker's place in the list, from 0.

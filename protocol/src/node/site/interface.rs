@@ -3,7 +3,7 @@
 use crate::directive::{Directive, DirectiveChange, DirectiveRefusal};
 use crate::election::Timing;
 use crate::ids::Name;
-use crate::node::{CloudConfig, Publish};
+use crate::node::{CloudConfig, CloudTuning, Publish};
 use crate::realm::Realm;
 use crate::store::{StoreAnswer, StoreCommand};
 use bytes::Bytes;
@@ -83,6 +83,8 @@ pub enum SiteInput {
         /// What.
         change: DirectiveChange,
     },
+    /// To go on with other bounds and another rule.
+    Tune(CloudTuning),
 }
 
 /// What is to be done.
