@@ -37,9 +37,9 @@ fn every_query_gives_rows() {
     assert!(asked > 80, "only {asked} queries were found");
     alerts().iter().for_each(|rule| servers.alert(rule));
     what_happened_is_shown(&fleet.influxd);
-    // What is written for boards is no reading.
-    let audited = fleet.sites.audit(&[&fleet.watched]).passes().total;
-    assert_eq!((audited.lost, audited.dropped), (0, 0));
+    // What is written for boards is no reading; what the small queue dropped was said.
+    let account = fleet.sites.audit(&[&fleet.watched]).passes();
+    assert!(account.total.dropped > 0, "a queue was to overflow: {account}");
 }
 
 /// A broker whose pages Prometheus looks at.
