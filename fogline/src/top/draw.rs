@@ -83,11 +83,11 @@ fn second(view: &View, now: Instant, colour: bool) -> Line<'static> {
     if let Some(why) = &health.store_down {
         return Line::from(Span::styled(format!("the store is down: {}", plain(why)), red));
     }
-    let leader = health.leading.leader.as_deref().unwrap_or("nobody");
+    let leader = health.leader.as_deref().unwrap_or("nobody");
     let brokers = format!("{} of {} brokers", health.connected.len(), health.brokers.len());
     let counts = format!("{} duplicates, {} dead letters", count(health.duplicates_total), count(health.dead_total));
     let text = format!("{}: {} leads, {brokers}, {counts}", plain(&health.ingester), plain(leader));
-    let is_well = health.leading.leader.is_some() && !health.connected.is_empty();
+    let is_well = health.leader.is_some() && !health.connected.is_empty();
     Line::from(Span::styled(text, if is_well { Style::new() } else { red }))
 }
 
@@ -218,7 +218,7 @@ fn help(frame: &mut Frame<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fleet::{Fleet, Health, Latency, Leading};
+    use super::super::fleet::{Fleet, Health, Latency};
     use super::super::view::Key;
     use super::*;
     use ratatui::Terminal;
@@ -248,7 +248,7 @@ mod tests {
     fn view(agents: Vec<Agent>, now: Instant) -> View {
         let health = Health {
             ingester: "ingest-1".to_owned(),
-            leading: Leading { role: "leading".to_owned(), leader: Some("ingest-1".to_owned()) },
+            leader: Some("ingest-1".to_owned()),
             connected: vec!["b".to_owned()],
             brokers: vec!["b".to_owned()],
             readings_per_s: 10.0,

@@ -49,7 +49,8 @@ pub(crate) struct Agent {
 #[serde(default)]
 pub(crate) struct Health {
     pub(crate) ingester: String,
-    pub(crate) leading: Leading,
+    /// Who leads, as far as it knows.
+    pub(crate) leader: Option<String>,
     pub(crate) connected: Vec<String>,
     pub(crate) brokers: Vec<String>,
     pub(crate) store_down: Option<String>,
@@ -57,14 +58,6 @@ pub(crate) struct Health {
     pub(crate) duplicates_total: u64,
     pub(crate) dead_total: u64,
     pub(crate) latency_ms: Option<Latency>,
-}
-
-/// Who leads.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
-#[serde(default)]
-pub(crate) struct Leading {
-    pub(crate) role: String,
-    pub(crate) leader: Option<String>,
 }
 
 /// From a reading's time to the store, of the last minute.

@@ -99,6 +99,7 @@ async fn a_terminal_shows_it_obeys_keys_and_is_left_clean() {
     let Some(terminal) = Terminal::start(&command, socket) else { return };
     terminal.shows("all regions: 2 of 2 agents online").await;
     terminal.shows("north/lane-1").await;
+    terminal.shows("ingest-1: ingest-1 leads").await;
     terminal.keys("f");
     terminal.shows("north: 1 of 1 agents").await;
     terminal.keys("Enter");
