@@ -16,6 +16,7 @@ ENV CARGO_PROFILE_RELEASE_DEBUG=false CARGO_PROFILE_RELEASE_STRIP=symbols CARGO_
 COPY Cargo.toml Cargo.lock ./
 COPY protocol/Cargo.toml protocol/
 COPY runtime/Cargo.toml runtime/
+COPY service/Cargo.toml service/
 COPY door/Cargo.toml door/
 COPY broker/Cargo.toml broker/
 COPY edge-agent/Cargo.toml edge-agent/
@@ -31,12 +32,15 @@ RUN sh /build/stubs.sh && sh /build/programs.sh
 FROM dependencies AS build
 COPY protocol/ protocol/
 COPY runtime/ runtime/
+COPY service/ service/
 COPY door/ door/
 COPY broker/ broker/
 COPY edge-agent/ edge-agent/
 COPY cloud-ingest/ cloud-ingest/
 COPY lab/ lab/
 COPY fogline/ fogline/
+# What the lab tells Mosquitto is compiled into it.
+COPY mosquitto-compat/mosquitto.conf mosquitto-compat/
 RUN find . -path ./target -prune -o -name '*.rs' -exec touch {} + && sh /build/programs.sh /out
 
 # What a program without a distribution needs beside itself: a name for its user, the roots of the web's certificates, folders.

@@ -178,6 +178,41 @@ fn the_image_knows_all_manifests() {
     }
 }
 
+/// Files that a folder holds, at any depth.
+fn all_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { all_files(&path) } else { vec![path] }).collect()
+}
+
+/// A file of another folder that a program holds is asked for by the image too.
+#[test]
+fn the_image_knows_what_is_compiled_in() {
+    let (workspace, docker, ignore) = (read("Cargo.toml"), read("Dockerfile"), read(".dockerignore"));
+    let members = workspace.lines().find(|line| line.starts_with("members = ")).unwrap().split('"').skip(1).step_by(2);
+    let sources =
+        members.filter(|member| *member != "tests").flat_map(|member| all_files(&root().join(member).join("src")));
+    let mut found = 0;
+    for source in sources.filter(|path| path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs"))
+    {
+        let text = std::fs::read_to_string(&source).unwrap();
+        for name in text.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            let file = source.parent().unwrap().join(name).canonicalize().unwrap();
+            let file = file.strip_prefix(root().canonicalize().unwrap()).unwrap().to_str().unwrap().to_owned();
+            let folder = file.split('/').next().unwrap();
+            let whole = docker.contains(&format!("COPY {folder}/ {folder}/\n"));
+            assert!(
+                whole || docker.contains(&format!("COPY {file} ")),
+                "{file} of {} is not in Dockerfile",
+                source.display()
+            );
+            let named = |line: &str| line == format!("!{folder}") || line == format!("!{file}");
+            assert!(ignore.lines().any(named), "{file} of {} is left out by .dockerignore", source.display());
+            found += 1;
+        }
+    }
+    assert!(found > 0);
+}
+
 #[derive(Debug, Parser)]
 struct Agent {
     #[command(subcommand)]
