@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what went wrong by panicking")]
 
-use fogline_tests::real::{Agent, AgentRecipe, Audit, Broker, Ingester, IngesterRecipe, NatsCluster, until};
+use fogline_tests::real::{
+    Agent, AgentRecipe, Audit, Broker, Ingester, IngesterRecipe, NatsCluster, strangers_stay_out, until,
+};
 use serde_json::Value;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -24,15 +26,12 @@ fn agent(cluster: &NatsCluster, number: usize, folder: &Path) -> Agent {
     let order = [0, 1, 2].map(|step| &cluster.servers[(number + step) % 3]);
     let others = order[1..].iter().map(|server| server.address()).collect::<Vec<_>>().join(",");
     let recipe = AgentRecipe::new(order[0], name, &folder.join(name)).args(["--broker", &others]);
-    recipe.watches_a_road("50").args(cluster.login(name)).start()
+    recipe.watches_a_road("50").start()
 }
 
 fn ingester(cluster: &NatsCluster, folder: &Path) -> Ingester {
     let servers: [&Broker; 3] = cluster.servers.each_ref();
-    IngesterRecipe::new("ingest-1", &servers, &folder.join("ingest"))
-        .args(["--cluster"])
-        .args(cluster.login("ingest-1"))
-        .start()
+    IngesterRecipe::new("ingest-1", &servers, &folder.join("ingest")).args(["--cluster"]).start()
 }
 
 /// Readings that are acknowledged, and that are not.
@@ -64,7 +63,7 @@ fn any_server_of_three_may_be_killed() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let Some(mut cluster) = NatsCluster::start(folder.path(), &AGENTS, &["ingest-1"]) else { return };
+    let Some(mut cluster) = NatsCluster::start(folder.path()) else { return };
     let ingester = ingester(&cluster, folder.path());
     let mut agents = [0, 1, 2].map(|number| agent(&cluster, number, folder.path()));
     until_all_resume(&agents);
@@ -98,17 +97,18 @@ fn any_server_of_three_may_be_killed() {
     assert!(account.total.stored > 1000 && account.total.dropped == 0, "{account}");
 }
 
-/// Without a kill, in seconds: the configuration, the users, and who may do what.
+/// Without a kill, in seconds: the configuration, TLS, the users, and who may do what.
 #[test]
 fn readings_and_limits_pass_a_cluster() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(cluster) = NatsCluster::start(folder.path(), &AGENTS, &["ingest-1"]) else { return };
+    let Some(cluster) = NatsCluster::start(folder.path()) else { return };
     let ingester = ingester(&cluster, folder.path());
     let mut agents = [0, 1, 2].map(|number| agent(&cluster, number, folder.path()));
     for agent in &agents {
         let limit = agent.until_limited();
         assert!((60.0..=130.0).contains(&limit), "{limit} km/h");
     }
+    strangers_stay_out(&cluster.servers[1], folder.path());
     for agent in &mut agents {
         assert!(agent.program.terminate().success());
     }

@@ -27,7 +27,8 @@ impl AgentRecipe {
     pub fn of_region(region: &str, broker: &Broker, name: &str, folder: &Path) -> Self {
         let recipe = Recipe::ours("fogline-agent")
             .args(["run", "--region", region, "--name", name, "--broker", &broker.address(), "--data-dir"])
-            .arg(folder);
+            .arg(folder)
+            .args(broker.login(name));
         Self { recipe, folder: folder.to_owned() }
     }
 

@@ -1,10 +1,17 @@
-//! The brokers: ours, and Eclipse Mosquitto with the configuration of this repository.
+//! The brokers: ours, and Eclipse Mosquitto with the configurations of this repository.
 
 use super::certificates::Certificates;
+use super::crowd::{Crowd, guarded_mosquitto};
 use super::ports::free_port;
 use super::program::{Program, Recipe};
 use super::services::service;
 use std::path::Path;
+
+/// The broker of tests that run on more than one: `fogline-broker` unless this says `mosquitto`.
+const UNDER_TEST: &str = "FOGLINE_TEST_BROKER";
+
+/// Before the address of a broker that speaks TLS.
+const TLS: &str = "mqtts://";
 
 /// Which broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +20,20 @@ pub enum Kind {
     Embedded,
     /// Eclipse Mosquitto with `mosquitto-compat/mosquitto.conf`.
     Mosquitto,
+    /// Eclipse Mosquitto with `mosquitto-compat/mosquitto-secure.conf`: TLS, tokens, and the rights of `fogline-broker user export`.
+    SecureMosquitto,
+}
+
+impl Kind {
+    /// The one that whoever runs the tests wants them to run on.
+    #[must_use]
+    pub fn under_test() -> Self {
+        match std::env::var(UNDER_TEST).as_deref() {
+            Err(_) | Ok("fogline-broker") => Self::Embedded,
+            Ok("mosquitto") => Self::SecureMosquitto,
+            Ok(other) => panic!("{UNDER_TEST} is fogline-broker or mosquitto, not {other}"),
+        }
+    }
 }
 
 /// A broker on a port that it keeps over restarts. It remembers nothing.
@@ -24,18 +45,44 @@ pub struct Broker {
     pub port: u16,
     /// Before its address where it speaks TLS.
     scheme: &'static str,
+    /// Who may log in, where not everybody may.
+    crowd: Option<Crowd>,
 }
 
 impl Broker {
     /// Starts a broker with its files in `folder`. None where Mosquitto is not installed and need not be.
     #[must_use]
     pub fn start(kind: Kind, folder: &Path) -> Option<Self> {
+        let crowd = (kind == Kind::SecureMosquitto).then(|| Crowd::make(folder));
+        Self::with(kind, crowd, folder)
+    }
+
+    /// Starts another one of the kind of `first`, which knows the same users.
+    #[must_use]
+    pub fn start_beside(first: &Self, kind: Kind, folder: &Path) -> Option<Self> {
+        Self::with(kind, first.crowd.clone(), folder)
+    }
+
+    fn with(kind: Kind, crowd: Option<Crowd>, folder: &Path) -> Option<Self> {
         let port = free_port();
-        let recipe = match kind {
-            Kind::Embedded => embedded(port),
-            Kind::Mosquitto => mosquitto(port, folder)?,
+        let recipe = match (kind, &crowd) {
+            (Kind::Embedded, _) => embedded(port),
+            (Kind::SecureMosquitto, Some(crowd)) => guarded_mosquitto(crowd, port, free_port(), folder)?,
+            (Kind::Mosquitto | Kind::SecureMosquitto, _) => mosquitto(port, folder)?,
         };
-        Some(Self { program: Program::start(recipe), port, scheme: "" })
+        let scheme = if crowd.is_some() { TLS } else { "" };
+        Some(Self { program: Program::start(recipe), port, scheme, crowd })
+    }
+
+    /// The flags by which a client of this name logs in: none where everybody may.
+    #[must_use]
+    pub fn login(&self, name: &str) -> Vec<String> {
+        self.crowd.as_ref().map_or_else(Vec::new, |crowd| crowd.login(name).to_vec())
+    }
+
+    /// The same for one of Mosquitto's own tools, which looks on.
+    pub(super) fn login_of_tool(&self) -> Vec<String> {
+        self.crowd.as_ref().map_or_else(Vec::new, |crowd| crowd.login_of_tool("watch").to_vec())
     }
 
     /// Starts Mosquitto with TLS, with the files of `certificates`, on which everybody must show a certificate, whose common
@@ -44,13 +91,18 @@ impl Broker {
     pub fn start_secure(certificates: &Certificates, folder: &Path) -> Option<Self> {
         let port = free_port();
         let recipe = secure_mosquitto(port, certificates, folder)?;
-        Some(Self { program: Program::start(recipe), port, scheme: "mqtts://" })
+        Some(Self { program: Program::start(recipe), port, scheme: TLS, crowd: None })
+    }
+
+    /// One that was started elsewhere, and speaks TLS to these users.
+    pub(super) const fn guarded(program: Program, port: u16, crowd: Crowd) -> Self {
+        Self { program, port, scheme: TLS, crowd: Some(crowd) }
     }
 
     /// One that was started elsewhere.
     #[must_use]
     pub const fn of(program: Program, port: u16) -> Self {
-        Self { program, port, scheme: "" }
+        Self { program, port, scheme: "", crowd: None }
     }
 
     /// HOST:PORT, or mqtts://HOST:PORT.

@@ -1,15 +1,7 @@
 //! Certificates, made by `fogline tls`.
 
-use clap::Parser;
-use fogline::tls::{TlsArgs, execute};
+use super::program::Recipe;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-
-#[derive(Parser)]
-struct Cli {
-    #[command(flatten)]
-    args: TlsArgs,
-}
 
 /// The folder of a CA: for the agents of the demo, the ingester `ingest-1`, and a broker on this machine.
 #[derive(Debug)]
@@ -59,9 +51,6 @@ impl Certificates {
     }
 
     fn run(&self, command: &str, words: &[&str]) {
-        let folder = self.folder.to_str().unwrap();
-        let line = ["tls", command, folder].into_iter().chain(words.iter().copied());
-        let done = execute(Cli::parse_from(line).args);
-        assert_eq!(format!("{done:?}"), format!("{:?}", ExitCode::SUCCESS), "fogline tls {command}");
+        Recipe::ours("fogline").args(["tls", command]).arg(&self.folder).args(words.iter().copied()).succeed();
     }
 }

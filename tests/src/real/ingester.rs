@@ -27,6 +27,7 @@ impl IngesterRecipe {
     /// The same, on this HTTP port of 127.0.0.1, which it keeps over restarts; 0 takes a free one at each start.
     #[must_use]
     pub fn at(port: u16, name: &str, brokers: &[&Broker], folder: &Path) -> Self {
+        let login = brokers.first().map_or_else(Vec::new, |broker| broker.login(name));
         let brokers: Vec<String> = brokers.iter().map(|broker| broker.address()).collect();
         let recipe = Recipe::ours("fogline-ingest")
             .args([
@@ -39,6 +40,7 @@ impl IngesterRecipe {
                 "--data-dir",
             ])
             .arg(folder)
+            .args(login)
             .ready_when("fogline-ingest ready, http://");
         Self { recipe, folder: folder.to_owned() }
     }

@@ -20,6 +20,7 @@ impl Watcher {
             .arg("-oL")
             .arg(program)
             .args(["-d", "-q", "1", "-v", "-h", "127.0.0.1", "-p", &broker.port.to_string(), "-t", filter])
+            .args(broker.login_of_tool())
             .ready_when("Subscribed (mid");
         Some(Self { program: Program::start(recipe) })
     }

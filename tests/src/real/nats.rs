@@ -1,6 +1,7 @@
-//! A NATS JetStream cluster of three servers with MQTT, with the configuration of this repository and users of its own.
+//! A NATS JetStream cluster of three servers with MQTT over TLS, with the configuration of this repository and the tests' users.
 
 use super::broker::Broker;
+use super::crowd::Crowd;
 use super::http::get;
 use super::ports::free_port;
 use super::program::{Program, Recipe};
@@ -8,7 +9,7 @@ use super::services::service;
 use super::wait::until;
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How many servers: the fewest of which one may die.
@@ -25,7 +26,6 @@ pub struct NatsCluster {
     /// The servers, for agents and ingesters to connect to.
     pub servers: [Broker; SERVERS],
     monitors: [SocketAddr; SERVERS],
-    tokens: PathBuf,
 }
 
 /// The ports of a server.
@@ -38,14 +38,12 @@ struct Ports {
 }
 
 impl NatsCluster {
-    /// Starts it with its files in `folder`, and waits until it works. Its users are `agents` of the region `north`, and
-    /// `ingesters` of all regions. None where NATS is not installed and need not be.
+    /// Starts it with its files in `folder`, and waits until it works. None where NATS is not installed and need not be.
     #[must_use]
-    pub fn start(folder: &Path, agents: &[&str], ingesters: &[&str]) -> Option<Self> {
+    pub fn start(folder: &Path) -> Option<Self> {
         let program = service("nats-server")?;
-        let tokens = folder.join("tokens");
-        std::fs::create_dir(&tokens).unwrap();
-        add_users(folder, &tokens, agents, ingesters);
+        let crowd = Crowd::make(folder);
+        crowd.export("nats", folder);
         let ports = [(); SERVERS].map(|()| Ports {
             nats: free_port(),
             monitor: free_port(),
@@ -55,19 +53,13 @@ impl NatsCluster {
         let mut index = 0;
         let servers = ports.map(|own| {
             index += 1;
-            let recipe = server(&program, folder, index, own, &ports);
-            Broker::of(Program::start(recipe), own.mqtt)
+            let recipe = server(&program, &crowd, folder, (index, own), &ports);
+            Broker::guarded(Program::start(recipe), own.mqtt, crowd.clone())
         });
         let monitors = ports.map(|ports| SocketAddr::from(([127, 0, 0, 1], ports.monitor)));
-        let cluster = Self { servers, monitors, tokens };
+        let cluster = Self { servers, monitors };
         cluster.until_whole();
         Some(cluster)
-    }
-
-    /// The flags by which a client shows that it is who it is.
-    #[must_use]
-    pub fn login(&self, name: &str) -> [String; 2] {
-        ["--password-file".to_owned(), self.tokens.join(format!("{name}.token")).display().to_string()]
     }
 
     /// All servers in order, as the value of `--broker`.
@@ -138,28 +130,14 @@ fn followers_are_current(server: &str, page: &Value) -> bool {
     led.flat_map(|stream| list(&stream["cluster"]["replicas"])).all(|replica| replica["current"] == true)
 }
 
-/// Adds the users with `fogline-broker user add`, and has them written for NATS.
-fn add_users(folder: &Path, tokens: &Path, agents: &[&str], ingesters: &[&str]) {
-    let users = folder.join("users");
-    let all =
-        agents.iter().map(|name| (name, "agent", "north")).chain(ingesters.iter().map(|name| (name, "ingest", "*")));
-    let command = |words: &[&str]| {
-        Recipe::ours("fogline-broker").arg("user").args(words.iter().copied()).arg("--users").arg(&users)
-    };
-    for (name, role, region) in all {
-        let add = command(&["add", name, "--role", role, "--region", region]);
-        succeed(&add.arg("--token-file").arg(tokens.join(format!("{name}.token"))));
-    }
-    succeed(&command(&["export", "nats"]).arg("--tokens").arg(tokens).arg("--to").arg(folder));
-}
-
-fn succeed(recipe: &Recipe) {
-    let (status, output) = recipe.run();
-    assert!(status.success(), "{output}");
-}
-
-/// One of the servers, with the file that is shipped on ports of its own, and without TLS.
-fn server(program: &Path, folder: &Path, index: usize, own: Ports, all: &[Ports; SERVERS]) -> Recipe {
+/// One of the servers, with the file that is shipped on ports of its own.
+fn server(
+    program: &Path,
+    crowd: &Crowd,
+    folder: &Path,
+    (index, own): (usize, Ports),
+    all: &[Ports; SERVERS],
+) -> Recipe {
     let (name, home) = (format!("nats-{index}"), folder.join(format!("nats-{index}")));
     std::fs::create_dir(&home).unwrap();
     std::fs::copy(folder.join("users.conf"), home.join("users.conf")).unwrap();
@@ -173,7 +151,9 @@ fn server(program: &Path, folder: &Path, index: usize, own: Ports, all: &[Ports;
     replace("127.0.0.1:8222", format!("127.0.0.1:{}", own.monitor));
     replace("0.0.0.0:6222", format!("127.0.0.1:{}", own.route));
     replace("0.0.0.0:8883", format!("127.0.0.1:{}", own.mqtt));
-    replace("  tls {\n    cert_file: \"tls/server.pem\"\n    key_file: \"tls/server-key.pem\"\n  }\n", String::new());
+    for file in ["server.pem", "server-key.pem"] {
+        replace(&format!("tls/{file}"), crowd.file(file).display().to_string());
+    }
     for (number, ports) in (1..).zip(all) {
         replace(&format!("nats-{number}:6222"), format!("127.0.0.1:{}", ports.route));
     }

@@ -82,6 +82,12 @@ impl Recipe {
         (status, program.output().whole())
     }
 
+    /// Runs it to its end, which must be a success.
+    pub fn succeed(&self) {
+        let (status, output) = self.run();
+        assert!(status.success(), "{output}");
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         let input = self.input.as_ref().map_or_else(Stdio::null, |file| Stdio::from(File::open(file).unwrap()));

@@ -35,12 +35,11 @@ impl Sites {
     #[must_use]
     pub fn start(kind: Kind, shared: Shared) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let broker = |name: &str| {
-            let folder = folder.path().join(name);
-            std::fs::create_dir(&folder).unwrap();
-            Broker::start(kind, &folder)
-        };
-        let brokers = [broker("broker-1")?, broker("broker-2")?];
+        let folders = ["broker-1", "broker-2"].map(|name| folder.path().join(name));
+        folders.iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+        let first = Broker::start(kind, &folders[0])?;
+        let second = Broker::start_beside(&first, kind, &folders[1])?;
+        let brokers = [first, second];
         let ingesters = ["ingest-1", "ingest-2"].map(|name| recipe(name, &brokers, &shared, folder.path()).start());
         let sites = Self { ingesters, brokers, shared, folder };
         sites.until_leads(0);

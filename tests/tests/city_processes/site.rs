@@ -18,26 +18,29 @@ pub(crate) struct City {
 impl City {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let broker = Broker::start(Kind::Embedded, folder.path()).unwrap();
+        let broker = Broker::start(Kind::under_test(), folder.path()).unwrap();
         let ingester = Ingester::start(&broker, &folder.path().join("ingest"));
         let watch = Recipe::ours("fogline").args(["city", "watch", "--json", "--broker", &broker.address()]);
+        let watch = watch.args(broker.login("watch"));
         Self { watch: Program::start(watch), api: Served::start(), folder, broker, ingester }
     }
 
-    fn recipe(&self, what: &str) -> Recipe {
+    fn recipe(&self, what: &str, client: &str) -> Recipe {
         let (api, broker) = (format!("http://{}", self.api.address), self.broker.address());
-        Recipe::ours("fogline").args(["city", what, "--api", &api, "--broker", &broker])
+        Recipe::ours("fogline").args(["city", what, "--api", &api, "--broker", &broker]).args(self.broker.login(client))
     }
 
     /// A node in a process of its own, called `{name}-1`. Not waited for.
     pub(crate) fn joining(&self, name: &str) -> Program {
-        let recipe = self.recipe("nodes").args(["--count", "1", "--name", name, "--data-dir"]);
+        let recipe = self.recipe("nodes", &format!("{name}-1")).args(["--count", "1", "--name", name, "--data-dir"]);
         Program::start(recipe.arg(self.folder.path()))
     }
 
     pub(crate) fn sensors(&self, count: u32) -> Program {
         let count = count.to_string();
-        Program::start(self.recipe("sensors").args(["--count", &count, "--rate", "5"]).ready_when("sensors ready"))
+        Program::start(
+            self.recipe("sensors", "sensors").args(["--count", &count, "--rate", "5"]).ready_when("sensors ready"),
+        )
     }
 
     /// What `watch` says now.

@@ -16,7 +16,7 @@ fn token(folder: &Path, name: &str, role: &str) {
 #[test]
 fn a_viewer_looks_and_an_operator_decides() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(broker) = Broker::start(Kind::Embedded, folder.path()) else { return };
+    let Some(broker) = Broker::start(Kind::under_test(), folder.path()) else { return };
     token(folder.path(), "anna", "operator");
     token(folder.path(), "viktor", "viewer");
     let ingester = IngesterRecipe::new("ingest-1", &[&broker], &folder.path().join("ingest"))

@@ -18,7 +18,7 @@ fn readings(site: &Site) -> u64 {
 
 #[test]
 fn one_that_is_answered_to_stays_also_when_the_agent_is_killed() {
-    let Some(site) = Site::start(Kind::Embedded) else { return };
+    let Some(site) = Site::start(Kind::under_test()) else { return };
     let mut agent = site.agent("lane-1").watches_a_road("20").start();
     until("readings flow", || (readings(&site) > 10).then_some(()));
     let said = operator(&site.ingester, "agent config set --agent north/lane-1 sampling=500ms window=2s --wait 30s");
@@ -40,7 +40,7 @@ fn one_that_is_answered_to_stays_also_when_the_agent_is_killed() {
 
 #[test]
 fn one_that_nobody_answers_to_is_rolled_back() {
-    let Some(mut site) = Site::start(Kind::Embedded) else { return };
+    let Some(mut site) = Site::start(Kind::under_test()) else { return };
     let agent = site.agent("lane-1").watches_a_road("20").args(["--config-trial", "3s"]).start();
     until("readings flow", || (readings(&site) > 10).then_some(()));
     let said = operator(&site.ingester, "agent config set --agent north/lane-1 sampling=1s --wait 30s");
@@ -68,7 +68,7 @@ fn one_that_nobody_answers_to_is_rolled_back() {
 
 #[test]
 fn one_during_which_the_agent_dies_again_and_again_is_rolled_back() {
-    let Some(mut site) = Site::start(Kind::Embedded) else { return };
+    let Some(mut site) = Site::start(Kind::under_test()) else { return };
     let mut agent = site.agent("lane-1").watches_a_road("20").start();
     until("readings flow", || (readings(&site) > 10).then_some(()));
     let Some(watcher) = Watcher::start(&site.broker, "fogline/v1/north/lane-1/down/config") else { return };

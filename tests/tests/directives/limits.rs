@@ -5,7 +5,7 @@ use fogline_tests::real::{Kind, Site, until};
 
 #[test]
 fn it_counts_until_it_is_cleared_and_outlives_whoever_dies() {
-    let Some(mut site) = Site::start(Kind::Embedded) else { return };
+    let Some(mut site) = Site::start(Kind::under_test()) else { return };
     let mut agent = site.agent("lane-1").watches_a_road("20").start();
     until("a limit is computed", || is_computed(&agent));
     let said = operator(&site.ingester, "limit set 65 --region north --for 30m --wait 30s");
@@ -37,7 +37,7 @@ fn it_counts_until_it_is_cleared_and_outlives_whoever_dies() {
 
 #[test]
 fn it_is_sent_again_when_the_ingester_dies_before_it_is_acknowledged() {
-    let Some(mut site) = Site::start(Kind::Embedded) else { return };
+    let Some(mut site) = Site::start(Kind::under_test()) else { return };
     let agent = site.agent("lane-1").watches_a_road("20").start();
     until("a limit is computed", || is_computed(&agent));
     agent.program.pause();
@@ -55,7 +55,7 @@ fn it_is_sent_again_when_the_ingester_dies_before_it_is_acknowledged() {
 
 #[test]
 fn it_ends_by_itself_and_holds_for_who_comes_later() {
-    let Some(site) = Site::start(Kind::Embedded) else { return };
+    let Some(site) = Site::start(Kind::under_test()) else { return };
     let said = operator(&site.ingester, "limit set 65 --region north --for 20s --wait 0s");
     assert!(said.content, "nobody is there to tell: {said:?}");
     let agent = site.agent("lane-1").watches_a_road("20").start();

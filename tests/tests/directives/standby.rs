@@ -7,7 +7,7 @@ use fogline_tests::real::{Influxd, Kind, Shared, Sites, until};
 fn the_one_that_takes_over_keeps_to_it() {
     let Some(server) = Influxd::start() else { return };
     let shared = Shared::Influx(server.translator().url(), server.api().url());
-    let Some(mut sites) = Sites::start(Kind::Embedded, shared) else { return };
+    let Some(mut sites) = Sites::start(Kind::under_test(), shared) else { return };
     let agent = sites.agent("lane-1").watches_a_road("20").start();
     until("a limit is computed", || is_computed(&agent));
 

@@ -15,7 +15,7 @@ const MISSING_MAX: i64 = 25;
 
 fn a_successor_knows_what_its_leader_knew(shared: Shared) {
     let _alone = alone();
-    let Some(mut sites) = Sites::start(Kind::Embedded, shared) else { return };
+    let Some(mut sites) = Sites::start(Kind::under_test(), shared) else { return };
     let mut agent = running_agent(&sites);
     let averaged = |ingester: usize| sites.ingesters[ingester].state().averaged("lane-1");
     until("the follower has averages", || (averaged(1) >= ENOUGH).then_some(()));

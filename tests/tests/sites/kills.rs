@@ -64,7 +64,7 @@ fn a_killed_leader_is_replaced_through_mosquitto() {
 #[test]
 fn a_leader_that_is_stopped_in_order_hands_over_at_once() {
     let _alone = alone();
-    let Some((mut sites, agent)) = start(Kind::Embedded) else { return };
+    let Some((mut sites, agent)) = start(Kind::under_test()) else { return };
     let database = sites.ingesters[1].database();
     // What it stores on its way out is not the other's.
     let stored = || sites.ingesters[1].metric("fogline_ingest_stored_total");
@@ -79,7 +79,7 @@ fn a_leader_that_is_stopped_in_order_hands_over_at_once() {
 #[test]
 fn agents_of_a_killed_broker_are_acknowledged_over_the_other() {
     let _alone = alone();
-    let Some((mut sites, agent)) = start(Kind::Embedded) else { return };
+    let Some((mut sites, agent)) = start(Kind::under_test()) else { return };
     assert_eq!(place(&agent), Some(1));
     let resumed = until_more("acknowledged", || sites.brokers[0].program.kill(), || acknowledged(&agent));
     assert!(resumed < AFTER_A_BROKER, "{resumed:?}");
@@ -92,7 +92,7 @@ fn agents_of_a_killed_broker_are_acknowledged_over_the_other() {
 #[test]
 fn a_site_may_die() {
     let _alone = alone();
-    let Some((mut sites, agent)) = start(Kind::Embedded) else { return };
+    let Some((mut sites, agent)) = start(Kind::under_test()) else { return };
     let kill = || {
         sites.brokers[0].program.kill();
         sites.ingesters[0].program.kill();

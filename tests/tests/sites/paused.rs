@@ -45,7 +45,7 @@ fn writes(pid: u32) -> bool {
 #[test]
 fn a_leader_that_was_paused_stands_down_and_changes_nothing() {
     let _alone = alone();
-    let Some(sites) = Sites::start(Kind::Embedded, Shared::File) else { return };
+    let Some(sites) = Sites::start(Kind::under_test(), Shared::File) else { return };
     let mut agent = running_agent(&sites);
     let limits = LimitWatch::start(&agent);
     let (old, _) = until("a limit is in force", || in_force(&agent));

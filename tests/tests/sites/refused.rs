@@ -13,7 +13,7 @@ fn refused(recipe: &IngesterRecipe, status: i32, words: &[&str]) {
 
 #[test]
 fn another_store_beside_one_that_is_in_use() {
-    let Some(sites) = Sites::start(Kind::Embedded, Shared::File) else { return };
+    let Some(sites) = Sites::start(Kind::under_test(), Shared::File) else { return };
     // A higher rank changes nothing: the others are at work.
     let another = sites.another("ingest-3", "own").args(["--rank", "7"]);
     refused(&another, 1, &["ingest-1", "another store (sqlite:", "--shared", "--store influxdb", "--region"]);
@@ -22,7 +22,7 @@ fn another_store_beside_one_that_is_in_use() {
 
 #[test]
 fn a_file_that_is_not_shared() {
-    let Some(mut site) = Site::start(Kind::Embedded) else { return };
+    let Some(mut site) = Site::start(Kind::under_test()) else { return };
     let folder = site.ingester.folder().to_owned();
     let second = IngesterRecipe::new("ingest-2", &[&site.broker], &folder);
     let path = folder.display().to_string();
@@ -39,7 +39,7 @@ fn a_file_that_is_not_shared() {
 
 #[test]
 fn a_shared_file_where_there_is_none() {
-    let Some(site) = Site::start(Kind::Embedded) else { return };
+    let Some(site) = Site::start(Kind::under_test()) else { return };
     let influx = ["--shared", "--store", "influxdb", "--influxdb-url", "http://127.0.0.1:1"];
     let recipe = IngesterRecipe::new("ingest-2", &[&site.broker], &site.path("own")).args(influx);
     refused(&recipe, 2, &["shared: only a SQLite file", "by its address"]);
@@ -48,7 +48,7 @@ fn a_shared_file_where_there_is_none() {
 #[test]
 fn a_file_that_is_shared_by_one_that_takes_other_agents() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(broker) = Broker::start(Kind::Embedded, folder.path()) else { return };
+    let Some(broker) = Broker::start(Kind::under_test(), folder.path()) else { return };
     let shared = |name: &str, takes: [&str; 2]| {
         IngesterRecipe::new(name, &[&broker], &folder.path().join("ingest")).args(["--shared"]).args(takes)
     };
@@ -63,7 +63,7 @@ fn a_file_that_is_shared_by_one_that_takes_other_agents() {
 #[test]
 fn regions_and_shares_that_are_none() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(broker) = Broker::start(Kind::Embedded, folder.path()) else { return };
+    let Some(broker) = Broker::start(Kind::under_test(), folder.path()) else { return };
     let with = |args: &[&str]| {
         IngesterRecipe::new("ingest-1", &[&broker], &folder.path().join("ingest")).args(args.iter().copied())
     };

@@ -47,7 +47,7 @@ struct World {
 impl World {
     fn start(influx: Option<(String, String)>) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let broker = Broker::start(Kind::Embedded, folder.path())?;
+        let broker = Broker::start(Kind::under_test(), folder.path())?;
         Some(Self { broker, influx, folder })
     }
 

@@ -15,7 +15,7 @@ fn until_more(database: &Database) {
 
 #[test]
 fn each_stay_has_one_invoice_whatever_is_killed() {
-    let Some(mut site) = Site::start(Kind::Embedded) else { return };
+    let Some(mut site) = Site::start(Kind::under_test()) else { return };
     let mut agent = start(site.agent(AGENT));
     let database = site.ingester.database();
     until_more(&database);
@@ -58,7 +58,7 @@ fn each_stay_has_one_invoice_whatever_is_killed() {
 fn a_plate_is_in_no_table_but_the_ledger_and_in_no_line_of_influxdb() {
     let Some(server) = Influxd::start() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let Some(broker) = Broker::start(Kind::Embedded, folder.path()) else { return };
+    let Some(broker) = Broker::start(Kind::under_test(), folder.path()) else { return };
     let url = server.translator().url();
     let ingester =
         Ingester::start_with(&broker, &folder.path().join("ingest"), &["--store", "influxdb", "--influxdb-url", &url]);

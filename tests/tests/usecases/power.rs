@@ -18,7 +18,7 @@ fn group(database: &Database, state: &str) -> i64 {
 
 #[test]
 fn a_household_is_told_its_postcode_and_keeps_it() {
-    let Some(mut site) = Site::start(Kind::Embedded) else { return };
+    let Some(mut site) = Site::start(Kind::under_test()) else { return };
     let mut agent = site.agent("houses").args(SIMULATED).args(["--households", "3"]).start();
     let (id, places) =
         (AgentId { region: Name::new("north").unwrap(), agent: Name::new("houses").unwrap() }, Places::default());
@@ -65,7 +65,7 @@ fn a_household_is_told_its_postcode_and_keeps_it() {
 #[test]
 fn an_operator_says_where_households_are() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(broker) = Broker::start(Kind::Embedded, folder.path()) else { return };
+    let Some(broker) = Broker::start(Kind::under_test(), folder.path()) else { return };
     let file = folder.path().join("households.csv");
     let lines = "region,agent,household,postcode\nnorth,houses,house-1,80331\nnorth,houses,house-2,10115\n";
     std::fs::write(&file, lines).unwrap();

@@ -56,7 +56,7 @@ fn replace(sites: &mut Sites, agent: &Agent, (leader, other): (usize, usize)) {
 fn a_successor_has_every_bill_that_was_acknowledged() {
     let Some(server) = Influxd::start() else { return };
     let shared = Shared::Influx(server.translator().url(), server.api().url());
-    let Some(mut sites) = Sites::start(Kind::Embedded, shared) else { return };
+    let Some(mut sites) = Sites::start(Kind::under_test(), shared) else { return };
     let mut agent = start(sites.agent(AGENT));
     let ledger = sites.ingesters[0].state();
     until("stays have ended", || (invoices(&ledger).len() >= ENOUGH).then_some(()));

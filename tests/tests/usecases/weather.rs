@@ -13,7 +13,7 @@ fn until_more(database: &Database) {
 
 #[test]
 fn a_station_loses_no_reading_whatever_is_killed() {
-    let Some(mut site) = Site::start(Kind::Embedded) else { return };
+    let Some(mut site) = Site::start(Kind::under_test()) else { return };
     let mut agent = site.agent("roof").args(["--source", "simulate", "--kind", "weather"]).start();
     let database = site.ingester.database();
     until_more(&database);
@@ -41,7 +41,7 @@ fn a_station_loses_no_reading_whatever_is_killed() {
 
 #[test]
 fn what_no_weather_can_be_is_kept_and_marked_and_in_no_average() {
-    let Some(site) = Site::start(Kind::Embedded) else { return };
+    let Some(site) = Site::start(Kind::under_test()) else { return };
     let lines: String = [(1013.2, 21.5), (1013.1, 999.9), (12.0, 21.7), (1013.0, 20.5)]
         .iter()
         .map(|(pressure, temperature)| {
