@@ -48,7 +48,7 @@ struct Restore;
 
 impl Drop for Restore {
     fn drop(&mut self) {
-        ratatui::restore();
+        ratatui::try_restore().ok();
     }
 }
 
@@ -88,6 +88,13 @@ fn ask_again_and_again(mut asker: Asker, every: Duration) -> Receiver<Told> {
     told
 }
 
+/// Ends at once. Crossterm reads a terminal that is gone for ever, and never comes back to say so
+/// (crossterm 0.29, `UnixInternalEventSource::try_read`).
+fn leave() -> ! {
+    ratatui::try_restore().ok();
+    std::process::exit(1)
+}
+
 /// In the raw mode of a terminal Ctrl-C is a key; SIGTERM and a lost connection are not.
 fn watch_signals(stopped: Arc<AtomicBool>) {
     std::thread::spawn(move || {
@@ -96,10 +103,9 @@ fn watch_signals(stopped: Arc<AtomicBool>) {
             use tokio::signal::unix::{SignalKind, signal};
             let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
             tokio::select! {
-                () = fogline_runtime::signals::stop() => {}
-                _ = hangup.recv() => {}
+                () = fogline_runtime::signals::stop() => stopped.store(true, Ordering::Relaxed),
+                _ = hangup.recv() => leave(),
             }
-            stopped.store(true, Ordering::Relaxed);
         });
     });
 }

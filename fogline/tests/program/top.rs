@@ -119,3 +119,19 @@ async fn a_terminal_shows_it_obeys_keys_and_is_left_clean() {
     assert_eq!(tail(settings("before")), tail(settings("after")));
     assert!(!terminal.screen().contains("agents online"), "the screen is the one from before: {}", terminal.screen());
 }
+
+#[tokio::test]
+async fn a_terminal_that_goes_away_ends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid = folder.path().join("pid");
+    let program = env!("CARGO_BIN_EXE_fogline");
+    let command = format!("echo $$ > {}; exec {program} top --api http://127.0.0.1:1", pid.display());
+    let Some(terminal) = Terminal::start(&command, folder.path().join("tmux").to_str().unwrap().to_owned()) else {
+        return;
+    };
+    terminal.shows("nothing heard yet").await;
+    let process = std::path::Path::new("/proc").join(std::fs::read_to_string(&pid).unwrap().trim());
+    assert!(process.exists());
+    drop(terminal);
+    until("the program has ended", || !process.exists()).await;
+}
