@@ -38,7 +38,7 @@ case $what in
     [ $# -gt 0 ] || set -- $(cd "$folder" && ls -- *.tar | sed 's/\.tar$//')
     for name in "$@"; do
       docker volume create --label "com.docker.compose.project=$project" --label "com.docker.compose.volume=$name" "${project}_$name" >/dev/null
-      in_volume "$name" sh -c "find /volume -mindepth 1 -delete && tar -C /volume -xf /archives/$name.tar"
+      in_volume "$name" sh -c "find /volume -mindepth 1 -maxdepth 1 -exec rm -rf {} + && tar -C /volume -xf /archives/$name.tar"
       echo "restored $name"
     done
     [ -e "$env_file" ] || cp "$folder/env" "$env_file"

@@ -29,16 +29,20 @@ trap cleanup EXIT
 engine_or_skip
 images
 first_run
+check images_are_labelled
 check up_and_healthy_within_a_minute
 check only_three_ports_are_published
 check nobody_is_root_and_roots_are_read_only
 check readings_arrive
 check control_room_wants_its_token
 check broker_wants_a_certificate
+check revoked_device_stays_out
 check metrics_are_scraped
 check killed_broker_comes_back_and_nothing_is_lost
 check second_up_keeps_everything
 check down_and_up_keeps_the_data
+check renewed_certificates_are_taken_over
+check backup_and_restore
 check profile_sites
 check profile_load
 check profile_mosquitto

@@ -9,6 +9,13 @@ check() {
 
 fail() { echo "   failed: $*" >&2; exit 1; }
 
+images_are_labelled() {
+  for image in broker ingest agent setup load; do
+    [ "$(docker image inspect -f '{{index .Config.Labels "org.opencontainers.image.title"}}' "fogline-$image:local")" = "fogline-$image" ] ||
+      fail "fogline-$image has no title"
+  done
+}
+
 # From nothing, with the images there: volumes, networks, logins, database, all programs.
 up_and_healthy_within_a_minute() {
   began=$(date +%s)
@@ -81,6 +88,37 @@ guest_hears_itself() {
     -i stack-test-guest -u stack-test-guest -q 1 -t fogline/v1/a7/stack-test-guest/up/test -m hello >/dev/null 2>&1
 }
 
+# The device of the check before.
+revoked_device_stays_out() {
+  command -v mosquitto_pub >/dev/null || { echo "   left out: mosquitto_pub is not installed"; return; }
+  compose run --rm --no-deps -T setup revoke stack-test-guest >/dev/null 2>&1 || fail "revoke does not work"
+  until_true 15 guest_is_out || fail "lets a revoked device in"
+  then=
+  until_true 60 more_is_stored || fail "others are out too"
+}
+guest_is_out() { ! guest_hears_itself; }
+
+# Programs that run take the new ones over by themselves.
+renewed_certificates_are_taken_over() {
+  certificate_before=$(broker_certificate)
+  compose run --rm --no-deps -T setup renew >"$work/renew" 2>&1 || { cat "$work/renew" >&2; fail "renew does not work"; }
+  until_true 60 broker_has_another_certificate || fail "the broker shows its old certificate"
+  then=
+  until_true 60 more_is_stored || fail "nothing is stored any more"
+  compose restart -t 10 broker >/dev/null 2>&1
+  all_healthy 90 || fail "not all are healthy with the new certificates"
+  then=
+  until_true 60 more_is_stored || fail "agents do not come in with their new certificates"
+}
+# That we show none ends the connection: sometimes before s_client has ended by itself, and then it says so.
+broker_certificate() {
+  { openssl s_client -connect "127.0.0.1:$(get_env FOGLINE_BROKER_PORT)" -servername localhost </dev/null 2>/dev/null || true; } |
+    openssl x509 -noout -serial
+}
+broker_has_another_certificate() {
+  certificate_now=$(broker_certificate) && [ "$certificate_now" != "$certificate_before" ]
+}
+
 metrics_are_scraped() {
   until_true 60 targets_are_up || fail "not all targets are up: $(targets)"
 }
@@ -145,6 +183,27 @@ down_and_up_keeps_the_data() {
   all_healthy 120 || fail "not all are healthy"
   [ "$(stored_of_road)" -ge "$before" ] || fail "the ingester has forgotten what it stored"
   nothing_is_lost
+}
+
+# As compose.md says it: all volumes are gone, and come back.
+backup_and_restore() {
+  compose stop -t 10 >/dev/null 2>&1
+  volumes backup
+  # Without it the volumes' own .env is the one that counts.
+  cp "$env_file" "$work/kept.env"
+  compose down --volumes -t 10 >/dev/null 2>&1
+  [ -z "$(docker volume ls -q --filter "label=com.docker.compose.project=$project")" ] || fail "volumes were left"
+  rm "$env_file"
+  volumes restore
+  cmp -s "$env_file" "$work/kept.env" || fail ".env is another one"
+  up
+  all_healthy 120 || fail "not all are healthy"
+  nothing_is_lost
+}
+volumes() {
+  COMPOSE_PROJECT_NAME=$project FOGLINE_ENV_FILE=$env_file sh compose/volumes.sh "$1" "$work/backup" >"$work/volumes" 2>&1 ||
+    { cat "$work/volumes" >&2; fail "volumes.sh $1 does not work"; }
+  echo "   $1: $(wc -l <"$work/volumes") volumes, $(du -sh "$work/backup" | cut -f1)"
 }
 
 # with_profiles PROFILES BROKERS: goes over to them, in the same volumes.
