@@ -19,7 +19,7 @@ Examples:
   fogline agent config clear --agent a7/lane-1   as it was started
   fogline agent config --api https://site-1:8080 --ca ca.pem --token-file operator.token set --region a7 sampling=1s
 
-It is asked of the ingester that leads, which tells the agents; `fogline agent run --print-config` shows what an agent is started with. An agent
+It is asked of the ingester that leads the region, which tells the agents; `fogline agent run --print-config` shows what an agent is started with. An agent
 tries a new configuration, and goes back to what it had when it does not hear an ingester within two minutes, or does not live so long.
 
 Exit status: 0 when all agents that are online have it, 1 when not, 2 for bad settings.";

@@ -23,7 +23,7 @@ Examples:
   fogline limit --api https://site-1:8080 --ca ca.pem --token-file operator.token set 80 --region a7 --for 2h
 
 A limit that is set counts before what is computed, one for an agent before one for its region, until its time is over (a day at
-most) or it is cleared. Agents that are away are told when they are back.
+most) or it is cleared. Agents that are away are told when they are back. Where ingesters divide regions, ask one that takes the region.
 
 Exit status: 0 when all agents that are online have acknowledged, 1 when not, 2 for bad settings.";
 

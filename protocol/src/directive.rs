@@ -5,6 +5,7 @@
 //! was told.
 
 use crate::ids::{AgentId, Name};
+use crate::realm::Realm;
 use crate::sensing::{self, Sensing};
 use crate::time::Wall;
 use crate::usecase::{self, LimitRule, UseCase};
@@ -121,6 +122,16 @@ pub enum DirectiveRefusal {
     /// Clear some.
     #[error("{DIRECTIVES_MAX} directives are in force, and no more are kept: clear some, or direct a region")]
     Full,
+    /// Another ingester takes that region.
+    #[error(
+        "this ingester takes {takes}, and not region {region}: ask one that takes it; GET /api/v1/health of each says what it takes"
+    )]
+    NotTaken {
+        /// Where something was to be decided.
+        region: Name,
+        /// Whose agents it takes.
+        takes: Realm,
+    },
     /// This ingester does not lead.
     #[error("this ingester stands by")]
     StandsBy,

@@ -221,6 +221,7 @@ impl Recovered {
     /// Forgets what is of agents of other regions. What is of groups across regions stays.
     pub fn keep_only(&mut self, takes: impl Fn(&str) -> bool) {
         self.decisions.retain(|record| takes(record.agent.region.as_str()));
+        self.directives.retain(|directive| takes(directive.target.region.as_str()));
         self.open_windows.retain(|fold| match &fold.scope {
             Scope::Region(region) => takes(region.as_str()),
             Scope::Agent(id) => takes(id.region.as_str()),

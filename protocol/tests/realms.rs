@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 use bytes::Bytes;
+use fogline_protocol::directive::{Directive, DirectiveChange, DirectiveRefusal, Target};
 use fogline_protocol::ids::{AgentId, Name, Term};
 use fogline_protocol::node::{
     CloudConfig, Keeping, Machine, SiteConfig, SiteEffect, SiteInput, SiteNode, SiteSnapshot,
@@ -17,6 +18,8 @@ use serde_json::json;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+const BEGIN: Wall = Wall::from_us(1_717_200_000_000_000);
+
 /// One of them, with a state of its own.
 struct Ingester {
     node: SiteNode,
@@ -28,6 +31,8 @@ struct Ingester {
     statuses: Vec<AgentStatus>,
     /// Topics of what it said to agents.
     said: Vec<String>,
+    /// What became of what its operator decided: nothing, if it was kept.
+    directed: Vec<Option<DirectiveRefusal>>,
 }
 
 /// A broker that delivers at once, by filters.
@@ -58,7 +63,7 @@ fn matches(filter: &str, topic: &str) -> bool {
 
 impl World {
     fn new(realms: &[&str]) -> Self {
-        let now = Now { mono: Monotonic::from_us(1), wall: Wall::from_us(1_717_200_000_000_000) };
+        let now = Now { mono: Monotonic::from_us(1), wall: BEGIN };
         let mut world = Self { now, ingesters: Vec::new(), flying: VecDeque::new(), mute: Vec::new(), term: 0 };
         for text in realms {
             world.start(text);
@@ -69,8 +74,9 @@ impl World {
     fn start(&mut self, text: &str) -> usize {
         let index = self.ingesters.len();
         let node = self.node(index, text);
-        let (committed, statuses, said) = (Vec::new(), Vec::new(), Vec::new());
-        let ingester = Ingester { node, realm: realm(text), listens: false, alive: true, committed, statuses, said };
+        let (committed, statuses, said, directed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let realm = realm(text);
+        let ingester = Ingester { node, realm, listens: false, alive: true, committed, statuses, said, directed };
         self.ingesters.push(ingester);
         self.input(index, SiteInput::Connected { broker: 0 });
         index
@@ -117,7 +123,7 @@ impl World {
                     self.input(index, SiteInput::Store(answer));
                 }
                 SiteEffect::Listen(listens) => self.ingesters[index].listens = listens,
-                SiteEffect::Directed { .. } => {}
+                SiteEffect::Directed { result, .. } => self.ingesters[index].directed.push(result.err()),
                 SiteEffect::Conflict { peer, .. } => panic!("{index} and {peer} share a database"),
             }
         }
@@ -157,7 +163,18 @@ impl World {
             reason: None,
         };
         let decisions = vec![decision("a7"), decision("a8")];
-        Recovered { term: self.term, decisions, ..Recovered::default() }
+        let mut directives = vec![self.directive(1, None, 600), self.directive(2, Some("lane-1"), 15)];
+        directives.retain(|directive| !directive.is_over(self.now.wall));
+        Recovered { term: self.term, decisions, directives, ..Recovered::default() }
+    }
+
+    /// An operator's limit for a7, or for an agent there: it ends so many seconds after the world began.
+    fn directive(&self, id: u64, agent: Option<&str>, lasts_s: i64) -> Directive {
+        let region = Name::new("a7").unwrap();
+        let target = Target { region, agent: agent.map(|name| Name::new(name).unwrap()), key: "limit".to_owned() };
+        let until_us = Some(BEGIN.us() + lasts_s * 1_000_000);
+        let body = json!({ "limit_kmh": 70 });
+        Directive { id, target, body, by: None, set_us: BEGIN.us(), until_us, ended: None }
     }
 
     fn deliver(&mut self) {
@@ -313,4 +330,38 @@ fn a_region_that_moves_is_led_in_a_higher_term_and_the_state_of_before_is_not_sp
     };
     assert!(limits(0, "a8") > 0, "what its own agents have not answered is said again");
     assert_eq!((limits(0, "a7"), limits(second, "a8")), (0, 0), "what is another one's is not");
+}
+
+/// The operator of an ingester sets the limit of an agent there.
+fn refusal_of(world: &mut World, index: usize, region: &str) -> Option<DirectiveRefusal> {
+    let (region, agent) = (Name::new(region).unwrap(), Some(Name::new("lane-1").unwrap()));
+    let until_us = world.now.wall.us() + 60_000_000;
+    let target = Target { region, agent, key: "limit".to_owned() };
+    let set = Some((json!({ "limit_kmh": 80 }), Some(until_us)));
+    world.input(index, SiteInput::Direct { ticket: 1, change: DirectiveChange { target, set, by: None } });
+    world.pass(100);
+    world.ingesters[index].directed.pop().expect("an answer")
+}
+
+#[test]
+fn nothing_is_decided_for_a_region_that_another_ingester_takes() {
+    // a7 and a8 are in the first of two shares, north is in the second.
+    for takes in ["a7,a8", "1/2"] {
+        let mut world = World::new(&[takes, takes]);
+        world.pass(3000);
+        assert_eq!(world.leaders(), [1]);
+        let not_taken = DirectiveRefusal::NotTaken { region: Name::new("north").unwrap(), takes: realm(takes) };
+        for index in [0, 1] {
+            assert_eq!(
+                refusal_of(&mut world, index, "north"),
+                Some(not_taken.clone()),
+                "also where nobody knows who leads there"
+            );
+            assert!(world.ingesters[index].said.iter().all(|topic| !topic.contains("/north/")));
+        }
+        assert_eq!(refusal_of(&mut world, 0, "a8"), Some(DirectiveRefusal::StandsBy));
+    }
+    let mut world = World::new(&["a7,a8"]);
+    world.pass(3000);
+    assert_eq!(refusal_of(&mut world, 0, "a8"), None, "it has it");
 }

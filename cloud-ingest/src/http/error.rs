@@ -31,6 +31,9 @@ pub(crate) enum ApiError {
         /// Its name, or what is known of it.
         leader: String,
     },
+    /// Another ingester takes it, and this one does not know which.
+    #[error("{0}")]
+    Elsewhere(String),
     /// Ask again in some seconds.
     #[error("no ingester leads yet: ask again in some seconds, or see /readyz")]
     NobodyLeads,
@@ -65,7 +68,7 @@ impl IntoResponse for ApiError {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Conflict(_) => StatusCode::CONFLICT,
-            Self::StandsBy { .. } => StatusCode::MISDIRECTED_REQUEST,
+            Self::StandsBy { .. } | Self::Elsewhere(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::NobodyLeads | Self::Store(_) | Self::Full(_) | Self::Unavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -116,7 +119,7 @@ pub(super) enum Refusals {
 #[derive(utoipa::IntoResponses)]
 #[allow(dead_code, reason = "for the document only")]
 pub(super) enum StandsBy {
-    /// This ingester stands by: the detail says which one leads.
+    /// This ingester stands by, or takes other regions: the detail says whom to ask.
     #[response(status = 421, content_type = "application/problem+json")]
     StandsBy(#[to_schema] ProblemSchema),
 }

@@ -74,14 +74,14 @@ impl Served {
         })
     }
 
-    /// Hands what an operator decided to the node, if this ingester leads, and waits until it is kept.
+    /// Hands what an operator decided to the node, and waits until it is kept. The node knows whether it may be decided here.
     pub(super) async fn direct(&self, change: DirectiveChange) -> Result<Directive, ApiError> {
-        self.check_leads()?;
         let outcome = self.directing.ask(change).await.map_err(|error| ApiError::Unavailable(error.to_string()))?;
         outcome.map_err(|refusal| match refusal {
             DirectiveRefusal::Value(why) => ApiError::BadRequest(why),
             DirectiveRefusal::NotSet(_) => ApiError::NotFound(format!("{refusal}: see GET /api/v1/directives")),
             DirectiveRefusal::Full => ApiError::Full(refusal.to_string()),
+            DirectiveRefusal::NotTaken { .. } => ApiError::Elsewhere(refusal.to_string()),
             DirectiveRefusal::StandsBy => self.check_leads().err().unwrap_or(ApiError::NobodyLeads),
         })
     }

@@ -5,6 +5,7 @@
 
 mod access;
 mod config;
+mod elsewhere;
 mod limits;
 mod operator;
 mod standby;

@@ -133,17 +133,35 @@ async fn what_is_asked_goes_to_the_node_and_its_answer_comes_back() {
     assert_eq!(asking.await.unwrap(), 200);
 }
 
+/// What an operator is answered where the node refuses so.
+async fn refused_so(site: &mut Site, method: &str, refusal: DirectiveRefusal) -> (u16, String) {
+    let body = if method == "PUT" { r#"{"limit_kmh":70,"until_us":9}"# } else { "" };
+    let request = Request::builder().method(method).uri("/api/v1/regions/north/limit");
+    let (mut routes, request) = (site.routes.clone(), request.body(axum::body::Body::from(body)).unwrap());
+    let asking = tokio::spawn(async move { tower_service::Service::call(&mut routes, request).await.unwrap() });
+    let SiteInput::Direct { ticket, .. } = site.asked.next().await else { panic!("nothing else is asked for") };
+    site.asked.answered(ticket, Err(refusal));
+    let answer = asking.await.unwrap();
+    let status = answer.status().as_u16();
+    let body = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
 #[tokio::test]
 async fn one_that_stands_by_says_who_leads() {
-    let site = site().await;
+    let mut site = site().await;
     site.stand_by();
     for method in ["PUT", "DELETE"] {
-        let path = "/api/v1/regions/north/limit";
-        let body = if method == "PUT" { r#"{"limit_kmh":70,"until_us":9}"# } else { "" };
-        let request = Request::builder().method(method).uri(path).body(axum::body::Body::from(body)).unwrap();
-        let answer = tower_service::Service::call(&mut site.routes.clone(), request).await.unwrap();
-        assert_eq!(answer.status(), 421);
+        let (status, problem) = refused_so(&mut site, method, DirectiveRefusal::StandsBy).await;
+        assert!(status == 421 && problem.contains("cloud-2"), "{status} {problem}");
     }
-    assert!(site.refused("DELETE", "/api/v1/regions/north/limit", 421).await.contains("cloud-2"));
     assert!(site.refused("DELETE", "/api/v1/regions/NORTH/limit", 404).await.contains("not a name"));
+}
+
+#[tokio::test]
+async fn one_that_takes_other_regions_says_which() {
+    let mut site = site().await;
+    let (region, takes) = (Name::new("north").unwrap(), "a7,a8".parse().unwrap());
+    let (status, problem) = refused_so(&mut site, "PUT", DirectiveRefusal::NotTaken { region, takes }).await;
+    assert!(status == 421 && problem.contains("takes a7,a8, and not region north: ask one that takes it"), "{problem}");
 }

@@ -88,11 +88,17 @@ impl SiteNode {
         self.effects.push_back(SiteEffect::Listen(true));
     }
 
+    /// Who leads there is only known of regions that this one takes: of others that is said first.
     pub(super) fn direct(&mut self, ticket: u64, change: DirectiveChange, now: Now) {
-        if let Some(lead) = self.lead.as_mut().filter(|_| !self.leaving) {
+        let (region, takes) = (&change.target.region, &self.config.realm);
+        let refusal = if !takes.takes(region.as_str()) {
+            DirectiveRefusal::NotTaken { region: region.clone(), takes: takes.clone() }
+        } else if let Some(lead) = self.lead.as_mut().filter(|_| !self.leaving) {
             return lead.node.handle(CloudInput::Direct { ticket, change }, now);
-        }
-        self.effects.push_back(SiteEffect::Directed { ticket, result: Err(DirectiveRefusal::StandsBy) });
+        } else {
+            DirectiveRefusal::StandsBy
+        };
+        self.effects.push_back(SiteEffect::Directed { ticket, result: Err(refusal) });
     }
 
     pub(super) fn stand_down(&mut self) {
