@@ -236,6 +236,15 @@ fn where_nothing_is_computed_an_agent_is_told_that_nothing_is_decided() {
 }
 
 #[test]
+fn whoever_comes_after_its_end_is_not_told_of_it() {
+    let mut desk = Desk::new();
+    desk.direct(1, None, Some((80, MINUTE)));
+    desk.now += MINUTE;
+    desk.hello("lane-1");
+    assert_eq!(desk.told, []);
+}
+
+#[test]
 fn an_agents_own_directive_counts_before_its_regions() {
     let mut desk = Desk::new();
     ["lane-1", "lane-2"].into_iter().for_each(|agent| desk.hello(agent));

@@ -169,6 +169,8 @@ impl CloudNode {
         if self.directives.in_force.is_empty() {
             return;
         }
+        // Nobody is told of what is over, and would be told the opposite a moment later.
+        self.end_directives(now);
         for key in self.directives.keys_for(id) {
             self.direct_register(id, &key, now);
         }
