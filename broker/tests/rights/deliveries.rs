@@ -1,26 +1,42 @@
 //! Everybody subscribes to everything, and somebody who may publishes to every topic: what the model allows is delivered, and
 //! nothing else is.
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     client::{Answer, log_in},
     elsewhere::{Ground, Kind},
-    matrix::{filters, on_both_brokers},
+    matrix::{filters, on_all_brokers},
     model::{Who, everybody, topics},
     wire::{Client, Version, packet},
 };
 
-on_both_brokers!(what_is_delivered_is_what_may_be_read);
+on_all_brokers!(what_is_delivered_is_what_may_be_read);
 
 const PUBACK: u8 = 0x40;
+/// Less than what a reader waits for by itself, so that what is missing can be said.
+const SILENCE: Duration = Duration::from_secs(25);
 /// What is published last to a topic that the subscriber may read.
 const END: &[u8] = b"end";
 
-/// Filters that ask for more than a topic: what is kept for others, too.
-const GREEDY: [&str; 5] = ["$MQTT/sub/#", "$MQTT/#", "$JS/#", "$share/group/#", "+/#"];
+/// Filters that ask for more than a topic: what NATS keeps for others, too, and how it names what is on its way to them.
+const GREEDY: [&str; 13] = [
+    "$MQTT/sub/#",
+    "$MQTT/sub/+",
+    "$MQTT/+/#",
+    "$MQTT/+/+",
+    "+/sub/#",
+    "+/sub/+",
+    "$MQTT/msgs/#",
+    "$MQTT/msgs/fogline/#",
+    "$MQTT/rmsgs",
+    "$MQTT/#",
+    "$JS/#",
+    "$share/group/#",
+    "+/#",
+];
 
 /// A connection that has asked for everything.
 async fn greedy(address: SocketAddr, version: Version, who: &Who) -> Client {
@@ -37,7 +53,10 @@ async fn greedy(address: SocketAddr, version: Version, who: &Who) -> Client {
 async fn received(mut client: Client, expected: BTreeSet<String>) -> BTreeSet<String> {
     let (mut topics, mut ended) = (BTreeSet::new(), false);
     while !ended || !topics.is_superset(&expected) {
-        let message = client.reader.message().await;
+        let missing = || expected.difference(&topics).collect::<Vec<_>>();
+        let message = timeout(SILENCE, client.reader.message()).await;
+        let message =
+            message.unwrap_or_else(|_| panic!("nothing more comes; the end: {ended}, missing: {:?}", missing()));
         if let Some(id) = message.id() {
             client.send(&packet::ack(PUBACK, id)).await;
         }

@@ -67,6 +67,12 @@ impl Kind {
         self != Self::Nats || !topic.starts_with('$')
     }
 
+    /// The client id of a user's connection of this number. NATS keeps those out that come again and again under one id, and ties none
+    /// to a user.
+    pub(crate) fn id(self, user: &str, number: usize) -> String {
+        if self == Self::Nats { format!("{user}-{number}") } else { user.to_owned() }
+    }
+
     /// Whether a CONNECT with a will that may not be is refused. The others look at a will when it is due.
     pub(crate) fn judges_wills_at_once(self) -> bool {
         self == Self::Gate

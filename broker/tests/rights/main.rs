@@ -18,5 +18,6 @@ mod process;
 #[path = "../../../tests/src/real/services.rs"]
 mod services;
 mod site;
+mod taken_ids;
 #[path = "../wire/mod.rs"]
 mod wire;

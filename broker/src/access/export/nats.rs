@@ -16,12 +16,13 @@ const HEADER: &str = "# Who may do what, for NATS. Made by `fogline-broker user 
 /// it has subscribed to.
 const DELIVERIES: &str = "$MQTT.sub.>";
 
-/// What NATS keeps and says for itself. A wildcard in front matches it, unlike in MQTT.
-const RESERVED: [&str; 9] =
-    ["$SYS.>", "$JS.>", "$KV.>", "$O.>", "$NRG.>", "$MQTT.msgs.>", "$MQTT.rmsgs", "$MQTT.sess.>", "$MQTT.JSA.>"];
+/// What NATS keeps and says for itself. A wildcard in front matches it, unlike in MQTT. `$MQTT.msgs.>` is not among them: it is what
+/// messages of QoS 1 are called on their way, and whom it is denied nothing of QoS 1 is delivered that has such a wildcard.
+const RESERVED: [&str; 8] =
+    ["$SYS.>", "$JS.>", "$KV.>", "$O.>", "$NRG.>", "$MQTT.rmsgs", "$MQTT.sess.>", "$MQTT.JSA.>"];
 
-/// The list `users`, each over MQTT only: over NATS' own protocol [`DELIVERIES`] would show them everything. Each has its secret, which is text without quotes. Users without one are left out: NATS would let
-/// everybody in under such a name.
+/// The list `users`, each over MQTT only: over NATS' own protocol [`DELIVERIES`] would show them everything. Each has its secret,
+/// which is text without quotes. Users without one are left out: NATS would let everybody in under such a name.
 ///
 /// # Errors
 /// What NATS cannot be told, with what to do.
@@ -34,9 +35,8 @@ pub(crate) fn users(
     for user in users {
         let Some(secret) = secret(user) else { continue };
         let rights = rights(user, rules);
-        match permissions(&rights.write, &[])
-            .and_then(|publish| Ok((publish, permissions(&rights.read, &[DELIVERIES])?)))
-        {
+        let publish = permissions(&rights.write, &[]);
+        match publish.and_then(|publish| Ok((publish, subscriptions(&rights.read)?))) {
             Ok((publish, subscribe)) => entry(&mut text, user, &secret, &publish, &subscribe),
             Err(problem) => problems.push(format!("{}: {problem}", user.name)),
         }
@@ -54,6 +54,18 @@ fn entry(text: &mut String, user: &User, secret: &str, publish: &str, subscribe:
          publish: {publish}\n    subscribe: {subscribe}\n  }} }}\n"
     )
     .ok();
+}
+
+/// What may be read. A denial within what is allowed is none for NATS 2.9: it looks at the names under which messages of QoS 1 are
+/// delivered, and at no name at all where they were retained.
+fn subscriptions(read: &Side) -> Result<String, String> {
+    match read.denied.iter().find(|_| !read.allowed.is_empty()) {
+        Some(denied) => Err(format!(
+            "NATS delivers what is denied to who may read around it, retained messages at least: instead of deny read {}, allow less",
+            denied.as_str()
+        )),
+        None => permissions(read, &[DELIVERIES]),
+    }
 }
 
 /// What is allowed and denied. Somebody who is allowed nothing is denied everything: an empty list would allow everything.
@@ -138,7 +150,7 @@ mod tests {
   # operator
   { user: "anna", password: "secret-of-anna", allowed_connection_types: ["MQTT"], permissions: {
     publish: { deny: [">"] }
-    subscribe: { allow: [">", "$MQTT.sub.>"], deny: ["$SYS.>", "$JS.>", "$KV.>", "$O.>", "$NRG.>", "$MQTT.msgs.>", "$MQTT.rmsgs", "$MQTT.sess.>", "$MQTT.JSA.>"] }
+    subscribe: { allow: [">", "$MQTT.sub.>"], deny: ["$SYS.>", "$JS.>", "$KV.>", "$O.>", "$NRG.>", "$MQTT.rmsgs", "$MQTT.sess.>", "$MQTT.JSA.>"] }
   } }
   # agent
   { user: "lane-1", password: "secret-of-lane-1", allowed_connection_types: ["MQTT"], permissions: {
@@ -155,5 +167,12 @@ mod tests {
         let (all, rules) = given("lane-1 agent north", "role agent\nallow read a.b/#");
         let problems = users(&all, &rules, |_| Some("x".to_owned())).unwrap_err();
         assert!(problems[0].starts_with("lane-1: \"a.b/#\""), "{problems:?}");
+    }
+
+    #[test]
+    fn a_denial_that_would_be_none_is_refused_by_name() {
+        let (all, rules) = given("anna operator -", "role operator\ndeny read fogline/v1/secret/#");
+        let problems = users(&all, &rules, |_| Some("x".to_owned())).unwrap_err();
+        assert!(problems[0].starts_with("anna: ") && problems[0].contains("fogline/v1/secret/#"), "{problems:?}");
     }
 }
