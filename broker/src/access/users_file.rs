@@ -126,32 +126,34 @@ pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     // Mode 0600 from the start.
     let mut file = tempfile::Builder::new().prefix(".users-").tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
-    keep_owner(path, file.as_file())?;
+    give_to_its_owner(file.as_file(), path, folder)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// What root changes, the broker's own account must still be able to read.
+/// What root changes, or makes in the folder of the broker's own account, that account must be able to read.
 #[cfg(unix)]
-fn keep_owner(path: &Path, new: &File) -> io::Result<()> {
+fn give_to_its_owner(new: &File, path: &Path, folder: &Path) -> io::Result<()> {
     use rustix::fs::{Gid, Uid, fchown};
     use std::os::unix::fs::MetadataExt;
 
-    let old = match fs::metadata(path) {
+    let own = new.metadata()?;
+    let owner = match fs::metadata(path) {
+        // Nobody else could give a new file away.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && own.uid() == 0 => fs::metadata(folder)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         outcome => outcome?,
     };
-    let own = new.metadata()?;
-    if (old.uid(), old.gid()) == (own.uid(), own.gid()) {
+    if (owner.uid(), owner.gid()) == (own.uid(), own.gid()) {
         return Ok(());
     }
-    Ok(fchown(new, Some(Uid::from_raw(old.uid())), Some(Gid::from_raw(old.gid())))?)
+    Ok(fchown(new, Some(Uid::from_raw(owner.uid())), Some(Gid::from_raw(owner.gid())))?)
 }
 
 /// Elsewhere the folder's rights are inherited.
 #[cfg(not(unix))]
-fn keep_owner(_: &Path, _: &File) -> io::Result<()> {
+fn give_to_its_owner(_: &File, _: &Path, _: &Path) -> io::Result<()> {
     Ok(())
 }
 
@@ -255,5 +257,21 @@ mod tests {
         assert_eq!(fs::metadata(&token).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(write_token(&token, "u").is_err(), "a token is never overwritten");
         assert_eq!(fs::read_to_string(&token).unwrap(), "t\n");
+    }
+
+    /// As `/var/lib/fogline-broker` belongs to the account of the service, which is not root.
+    #[cfg(unix)]
+    #[test]
+    fn what_root_makes_belongs_to_whom_the_folder_belongs() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let folder = tempfile::tempdir().unwrap();
+        let owner = fs::metadata(folder.path()).unwrap().uid();
+        let service = if owner == 0 { 61_184 } else { owner };
+        chown(folder.path(), Some(service), None).unwrap();
+        let path = folder.path().join("users");
+        add(&path, &agent("a")).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().uid(), service, "when it is new");
+        add(&path, &agent("b")).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().uid(), service, "when it is changed");
     }
 }
