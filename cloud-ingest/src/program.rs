@@ -172,6 +172,8 @@ fn connect(config: &IngestConfig, realm: &Realm) -> anyhow::Result<(Vec<LinkHand
     for brokers in connections {
         let mut link = LinkConfig::new(brokers, config.name.as_str(), entropy());
         link.subscriptions = peer_filters(realm);
+        // A cluster makes something to be elected of each subscription at QoS 1, which takes long when a server is gone.
+        link.at_most_once = config.cluster;
         link.incoming_bytes = INCOMING_BYTES / share;
         link.security = config.security.clone();
         link.outgoing_bytes = OUTGOING_BYTES / share;

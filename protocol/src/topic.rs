@@ -267,7 +267,7 @@ impl fmt::Display for Topic {
 /// The filter that an agent subscribes to: everything that is said to it.
 #[must_use]
 pub fn down_filter(id: &AgentId) -> String {
-    format!("{ROOT}/{id}/down/#")
+    format!("{ROOT}/{id}/down/+")
 }
 
 /// The filters that a leading ingester subscribes to: what the agents of its realm say. Of a share it is more: what all agents
@@ -331,7 +331,7 @@ mod tests {
             assert_eq!(Topic::parse(&topic.to_string()), Ok(topic));
         }
         assert_eq!(Topic::Up(id.clone(), Up::Readings).to_string(), "fogline/v1/a7/lane-1/up/readings");
-        assert_eq!(down_filter(&id), "fogline/v1/a7/lane-1/down/#");
+        assert_eq!(down_filter(&id), "fogline/v1/a7/lane-1/down/+");
         assert_eq!(neighbour_filters(&id)[0], "fogline/v1/a7/peers/+/node");
         assert_eq!(neighbour_filters(&id)[2], "fogline/v1/a7/peers/+/+/lane-1");
         let averages = Topic::Peers(id, Neighbour::Averages, to(Neighbour::Averages)).to_string();

@@ -42,8 +42,10 @@ pub struct LinkConfig {
     pub brokers: Vec<BrokerAddress>,
     /// The MQTT client id, unique per broker, 1 to 255 bytes: two clients of one id throw each other out.
     pub client_id: String,
-    /// Topic filters, subscribed at `QoS` 1 after every connect; at most 64, none is allowed too.
+    /// Topic filters, subscribed after every connect; at most 64, none is allowed too.
     pub subscriptions: Vec<String>,
+    /// Subscribe at `QoS` 0. Default false: at `QoS` 1, and what is refused so, at `QoS` 0.
+    pub at_most_once: bool,
     /// Keep-alive in whole seconds, at least 1 s. Default 30 s: a dead peer is noticed within twice that.
     pub keep_alive: Duration,
     /// Most publishes without PUBACK, 1 to [`MAX_INFLIGHT`]. Default 16.
@@ -90,6 +92,7 @@ impl LinkConfig {
             brokers,
             client_id: client_id.into(),
             subscriptions: Vec::new(),
+            at_most_once: false,
             keep_alive: Duration::from_secs(30),
             inflight: 16,
             max_packet_bytes: 64 * 1024,

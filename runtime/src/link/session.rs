@@ -58,6 +58,12 @@ enum Phase {
     },
 }
 
+/// A SUBSCRIBE.
+struct Asked {
+    qos: QoS,
+    filters: Vec<String>,
+}
+
 /// What outlives a session.
 pub(super) struct Context {
     pub(super) config: LinkConfig,
@@ -80,8 +86,8 @@ pub(super) struct Session<'a> {
     inflight: Inflight,
     /// What of [`Context::listening`] this connection has asked for.
     listening: Vec<String>,
-    /// The filters of each SUBSCRIBE whose SUBACK is awaited, in their order.
-    asked: VecDeque<Vec<String>>,
+    /// Each SUBSCRIBE whose SUBACK is awaited, in their order.
+    asked: VecDeque<Asked>,
     /// A SUBSCRIBE or UNSUBSCRIBE is handed to rumqttc and not announced yet.
     handed_over: bool,
     early: Vec<LinkEvent>,

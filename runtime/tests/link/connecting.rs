@@ -62,11 +62,37 @@ async fn a_refused_subscription_fails_the_connection() {
         let mut owner = Owner::start(config(vec![broker.address()]));
         let (mut peer, _) = broker.accept_connected().await;
         peer.answer_subscribe(code).await;
+        if code == SubscribeReasonCode::Failure {
+            peer.answer_subscribe_at(QoS::AtMostOnce, code).await;
+        }
         assert!(!peer.read_to_end().await);
         let (_peer, filters) = broker.accept_subscribed().await;
         assert_eq!(filters, [FILTER]);
         assert_eq!(owner.next().await, connected(0, 2));
     }
+}
+
+#[tokio::test]
+async fn what_is_refused_at_qos_1_is_had_at_qos_0() {
+    let broker = FakeBroker::start().await;
+    let mut owner = Owner::start(config(vec![broker.address()]));
+    let (mut peer, _) = broker.accept_connected().await;
+    assert_eq!(peer.answer_subscribe(SubscribeReasonCode::Failure).await, [FILTER]);
+    let granted = SubscribeReasonCode::Success(QoS::AtMostOnce);
+    assert_eq!(peer.answer_subscribe_at(QoS::AtMostOnce, granted).await, [FILTER]);
+    assert_eq!(owner.next().await, connected(0, 1));
+}
+
+#[tokio::test]
+async fn at_most_once_is_asked_for_at_once() {
+    let broker = FakeBroker::start().await;
+    let mut config = config(vec![broker.address()]);
+    config.at_most_once = true;
+    let mut owner = Owner::start(config);
+    let (mut peer, _) = broker.accept_connected().await;
+    let granted = SubscribeReasonCode::Success(QoS::AtMostOnce);
+    assert_eq!(peer.answer_subscribe_at(QoS::AtMostOnce, granted).await, [FILTER]);
+    assert_eq!(owner.next().await, connected(0, 1));
 }
 
 #[tokio::test]

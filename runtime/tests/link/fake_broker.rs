@@ -119,8 +119,12 @@ impl Peer {
         disconnected
     }
 
-    /// Reads a SUBSCRIBE, which a PUBACK may precede, and answers each of its filters with `code`.
+    /// Reads a SUBSCRIBE at `QoS` 1, which a PUBACK may precede, and answers each of its filters with `code`.
     pub(crate) async fn answer_subscribe(&mut self, code: SubscribeReasonCode) -> Vec<String> {
+        self.answer_subscribe_at(QoS::AtLeastOnce, code).await
+    }
+
+    pub(crate) async fn answer_subscribe_at(&mut self, qos: QoS, code: SubscribeReasonCode) -> Vec<String> {
         let subscribe = loop {
             match self.read().await {
                 Packet::Subscribe(subscribe) => break subscribe,
@@ -128,7 +132,7 @@ impl Peer {
                 other => panic!("not a SUBSCRIBE: {other:?}"),
             }
         };
-        assert!(subscribe.filters.iter().all(|filter| filter.qos == QoS::AtLeastOnce));
+        assert!(subscribe.filters.iter().all(|filter| filter.qos == qos));
         let codes = vec![code; subscribe.filters.len()];
         self.write(Packet::SubAck(SubAck::new(subscribe.pkid, codes))).await;
         subscribe.filters.into_iter().map(|filter| filter.path).collect()

@@ -1,6 +1,9 @@
 //! What a connection has subscribed: the configured filters when it begins, and others that come and go.
+//!
+//! What is refused at `QoS` 1 is asked for at `QoS` 0 before the connection is given up. A NATS cluster that has lost a server refuses each
+//! third or so, as it makes something to be elected of each; and the broker's word means nothing to the protocol.
 
-use super::{End, Phase, Session};
+use super::{Asked, End, Phase, Session};
 use rumqttc::{QoS, SubAck, SubscribeFilter, SubscribeReasonCode};
 use std::time::Instant;
 
@@ -17,11 +20,16 @@ impl Session<'_> {
     }
 
     fn ask_for(&mut self, filters: Vec<String>) -> Result<(), End> {
-        let wanted = filters.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
+        let qos = if self.context.config.at_most_once { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+        self.ask_for_at(qos, filters)
+    }
+
+    fn ask_for_at(&mut self, qos: QoS, filters: Vec<String>) -> Result<(), End> {
+        let wanted = filters.iter().map(|filter| SubscribeFilter::new(filter.clone(), qos));
         let failed = |error| End::Failed(format!("subscribe not taken: {error}"));
         self.client.try_subscribe_many(wanted).map_err(failed)?;
         self.handed_over = true;
-        self.asked.push_back(filters);
+        self.asked.push_back(Asked { qos, filters });
         Ok(())
     }
 
@@ -52,17 +60,40 @@ impl Session<'_> {
     }
 
     pub(super) fn subscribed(&mut self, ack: &SubAck) -> Result<(), End> {
-        let filters = self.asked.pop_front().unwrap_or_default();
-        let granted =
-            |code: &SubscribeReasonCode| matches!(code, SubscribeReasonCode::Success(qos) if *qos != QoS::AtMostOnce);
+        let Some(Asked { qos, filters }) = self.asked.pop_front() else {
+            return Err(End::Failed("SUBACK for nothing that was asked for".to_owned()));
+        };
         if ack.return_codes.len() != filters.len() {
             let codes = ack.return_codes.len();
             return Err(End::Failed(format!("SUBACK with {codes} codes for {} filters", filters.len())));
         }
-        let mut answers = filters.iter().zip(&ack.return_codes);
-        if let Some((filter, code)) = answers.find(|(_, code)| !granted(code)) {
-            return Err(End::Failed(format!("the broker refused to subscribe {filter:?} at QoS 1: {code:?}")));
+        let answers = filters.into_iter().zip(&ack.return_codes);
+        let not_granted: Vec<_> = answers.filter(|(_, code)| !grants(code, qos)).collect();
+        let Some((filter, code)) = not_granted.first() else {
+            return if matches!(self.phase, Phase::Subscribing { .. }) { self.connected() } else { Ok(()) };
+        };
+        let refused = not_granted.iter().all(|(_, code)| matches!(code, SubscribeReasonCode::Failure));
+        if qos == QoS::AtLeastOnce && refused && self.may_ask_again() {
+            return self.ask_for_at(QoS::AtMostOnce, not_granted.into_iter().map(|(filter, _)| filter).collect());
         }
-        if matches!(self.phase, Phase::Subscribing { .. }) { self.connected() } else { Ok(()) }
+        Err(End::Failed(format!("the broker refused to subscribe {filter:?} at QoS {}: {code:?}", qos as u8)))
+    }
+
+    /// Whether a SUBSCRIBE can be handed over now. What comes late, of filters that are listened to, is asked for anew.
+    fn may_ask_again(&mut self) -> bool {
+        if let Phase::Subscribing { since } = &mut self.phase {
+            *since = Instant::now();
+            return true;
+        }
+        !self.handed_over && self.inflight.has_room()
+    }
+}
+
+/// Whether a SUBACK gives what was asked for.
+const fn grants(code: &SubscribeReasonCode, wanted: QoS) -> bool {
+    match code {
+        SubscribeReasonCode::Success(QoS::AtMostOnce) => matches!(wanted, QoS::AtMostOnce),
+        SubscribeReasonCode::Success(_) => true,
+        _ => false,
     }
 }
