@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use fogline_protocol::directive::{Directive, DirectiveChange, DirectiveRefusal, End, Target};
-use fogline_protocol::ids::{AgentId, Name, StreamId};
+use fogline_protocol::ids::{AgentId, Name, StreamId, Term};
 use fogline_protocol::node::{CloudConfig, CloudEffect, CloudInput, CloudNode, Machine};
 use fogline_protocol::store::{Commit, CommitReport, DecisionRecord, Fate, Recovered, StoreAnswer, StoreCommand};
 use fogline_protocol::time::{Monotonic, Now, Wall};
@@ -41,6 +41,8 @@ struct Desk {
     decisions: BTreeMap<(AgentId, String, u64), DecisionRecord>,
     directives: BTreeMap<u64, Directive>,
     told: Vec<(AgentId, Decision)>,
+    /// The terms of what agents have answered last: so they say in their hellos.
+    terms: BTreeMap<AgentId, Term>,
     answers: BTreeMap<u64, Result<Directive, DirectiveRefusal>>,
     /// Agents that answer what they are told.
     answering: bool,
@@ -62,6 +64,7 @@ impl Desk {
             decisions: BTreeMap::new(),
             directives: BTreeMap::new(),
             told: Vec::new(),
+            terms: BTreeMap::new(),
             answers: BTreeMap::new(),
             answering: true,
             next_seq: 1,
@@ -84,6 +87,7 @@ impl Desk {
         let directives = self.directives.into_values().filter(|directive| directive.ended.is_none()).collect();
         let mut next = Self::with(Recovered { term: 2, decisions, directives, ..Recovered::default() }, now);
         next.next_seq = self.next_seq;
+        next.terms = self.terms;
         next
     }
 
@@ -94,8 +98,11 @@ impl Desk {
     }
 
     fn hello(&mut self, agent: &str) {
-        let hello = r#"{"v":1,"hello":1,"agent_version":"0","term":null,"streams":[{"stream":"0000000000000007","floor":1,"next":1}]}"#;
-        self.say(agent, Up::Hello, hello.as_bytes().to_vec());
+        let term = json!(self.terms.get(&id(agent)));
+        let hello = format!(
+            r#"{{"v":1,"hello":1,"agent_version":"0","term":{term},"streams":[{{"stream":"0000000000000007","floor":1,"next":1}}]}}"#
+        );
+        self.say(agent, Up::Hello, hello.into_bytes());
     }
 
     /// A car passes now.
@@ -156,6 +163,7 @@ impl Desk {
         self.told.push((to.clone(), decision.clone()));
         if self.answering {
             let Decision { key, term, seq, decided_us, .. } = decision;
+            self.terms.insert(to.clone(), term.clone());
             let answer =
                 DecisionAck { key, term, seq, decided_us, outcome: Outcome::Applied, highest: None, reason: None };
             self.say(to.agent.as_str(), Up::Ack, answer.encode());
@@ -242,6 +250,22 @@ fn whoever_comes_after_its_end_is_not_told_of_it() {
     desk.now += MINUTE;
     desk.hello("lane-1");
     assert_eq!(desk.told, []);
+}
+
+#[test]
+fn an_agent_whose_queue_file_is_a_new_one_is_told_again() {
+    let mut desk = Desk::new();
+    desk.hello("lane-1");
+    desk.direct(1, None, Some((80, 10 * MINUTE)));
+    desk.told.clear();
+    desk.hello("lane-1");
+    assert_eq!(desk.told, [], "it has answered");
+    desk.terms.clear();
+    desk.hello("lane-1");
+    assert_eq!(desk.body("lane-1")["limit_kmh"], 80.0, "it has never heard of any decision");
+    desk.told.clear();
+    desk.pass(30);
+    assert_eq!(desk.told, [], "once is enough");
 }
 
 #[test]

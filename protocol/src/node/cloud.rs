@@ -161,8 +161,9 @@ impl CloudNode {
 
     fn hello(&mut self, id: &AgentId, hello: Hello, now: Now) {
         self.counters.hellos += 1;
-        if let Some(term) = &hello.term {
-            self.counters.terms_ignored += u64::from(!self.issued.raise_above(id, term));
+        match &hello.term {
+            Some(term) => self.counters.terms_ignored += u64::from(!self.issued.raise_above(id, term)),
+            None => self.issued.unsay_all(id),
         }
         self.issued.resend_to(id, now.mono);
         let Some(unknown) = self.agents.greet(id, hello) else {

@@ -250,6 +250,19 @@ impl Issued {
         }
     }
 
+    /// An agent has never heard of any decision: its queue file is another one. What it answered once it does not know any more; of
+    /// directives it is to be told again.
+    pub fn unsay_all(&mut self, agent: &AgentId) {
+        let from = (agent.clone(), String::new());
+        let outstanding = &self.outstanding;
+        let known = self.newest.range_mut(from..).take_while(|((of, _), _)| of == agent);
+        for (_, (_, body)) in
+            known.filter(|(at, (_, body))| directive_of(body).is_some() && !outstanding.contains_key(at))
+        {
+            *body = serde_json::Value::Null;
+        }
+    }
+
     /// A directive of which the agent never said that it heard: it is to be told again when it comes.
     fn unsay(&mut self, at: &(AgentId, String)) {
         if let Some((_, body)) = self.newest.get_mut(at).filter(|(_, body)| directive_of(body).is_some()) {
