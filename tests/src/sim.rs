@@ -22,13 +22,17 @@ pub mod faults;
 pub mod ledger;
 pub mod limits;
 pub mod network;
+pub mod operator;
 pub mod options;
+pub mod orders;
 pub mod port;
+pub mod realms;
 mod replica;
 pub mod source;
 pub mod stamps;
 pub mod store;
 pub mod trace;
+pub mod trials;
 pub mod world;
 
 use bugs::Bug;

@@ -23,13 +23,20 @@ impl Event {
     #[must_use]
     pub const fn happens_to(&self) -> Option<Party> {
         match self {
-            Self::Measure(index) | Self::Disk(index, _) | Self::Flush(index, _) | Self::Move(index, ..) => {
-                Some(Party::Agent(*index))
-            }
+            Self::Measure(index)
+            | Self::Disk(index, _)
+            | Self::Flush(index, _)
+            | Self::Move(index, ..)
+            | Self::Dies(index, _) => Some(Party::Agent(*index)),
             Self::Store(site, _) => Some(Party::Cloud(*site)),
             Self::Attempt(client, _) => Some(client.0),
             Self::Deliver(connection, _) | Self::KeepAlive(connection) => Some(connection.client.0),
-            Self::Fault(_) | Self::AtBroker(..) | Self::Boot(_) | Self::Left(..) => None,
+            Self::Fault(_)
+            | Self::AtBroker(..)
+            | Self::Boot(_)
+            | Self::Left(..)
+            | Self::Operate(_)
+            | Self::Realm(_) => None,
         }
     }
 }
@@ -80,6 +87,12 @@ pub enum Event {
     KeepAlive(Connection),
     /// A crashed program is started again.
     Boot(Party),
+    /// The program of this agent and life dies of its configuration.
+    Dies(usize, u64),
+    /// The operator's order of this number is given.
+    Operate(usize),
+    /// The move of this number: an ingester is to take other agents.
+    Realm(usize),
     /// An ingester of this site and life that was to stop in order has had its time; it starts again after so many
     /// microseconds.
     Left(usize, u64, u64),

@@ -72,6 +72,7 @@ impl World {
                     self.ledger.clocks[index].leaped = true;
                 }
                 if matches!(party, Party::Cloud(_)) {
+                    self.operator.clock_set = true;
                     self.limits.clock_set();
                 }
             }

@@ -7,15 +7,17 @@ use super::clocks::EPOCH_US;
 use super::ledger::Ledger;
 use bytes::Bytes;
 use fogline_protocol::clock::{SET_FROM, TimeFlag};
+use fogline_protocol::delivery::PAYLOAD_BYTES;
 use fogline_protocol::delivery::ranges::RangeSet;
 use fogline_protocol::ids::StreamId;
 use fogline_protocol::node::Publish;
 use fogline_protocol::queue::{QueueAnswer, QueueState};
+use fogline_protocol::realm::Realm;
 use fogline_protocol::store::{Commit, Points, Recovered};
 use fogline_protocol::time::Wall;
 use fogline_protocol::topic::{Down, Topic, Up};
 use fogline_protocol::window::{DECISION_WIDTH_S, window_start};
-use fogline_protocol::wire::{Ack, Batch, DecisionAck, Hello, Message, State, StreamAck};
+use fogline_protocol::wire::{Ack, Batch, Beat, Decision, DecisionAck, Hello, Message, State, StreamAck, TTL_MAX_MS};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,11 +55,21 @@ pub enum Bug {
     SealsIgnored,
     /// The agent gives new times to readings that it has sent with others.
     RestampAfterSent,
+    /// The agent does not end a limit whose time is over.
+    TtlIgnored,
+    /// The agent keeps a configuration with which it has heard nobody.
+    KeptUnheard,
+    /// The agent does not go back to the configuration before.
+    NoRollback,
+    /// Whoever takes over does not look for what operators decided.
+    DirectivesForgotten,
+    /// Ingesters that have regions in common do not wait for each other.
+    RivalsIgnored,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 20] = [
         Self::AcknowledgeBeforeWrite,
         Self::ForgetOnPuback,
         Self::NoResend,
@@ -73,6 +85,11 @@ impl Bug {
         Self::NoFence,
         Self::SealsIgnored,
         Self::RestampAfterSent,
+        Self::TtlIgnored,
+        Self::KeptUnheard,
+        Self::NoRollback,
+        Self::DirectivesForgotten,
+        Self::RivalsIgnored,
     ];
 }
 
@@ -150,6 +167,31 @@ impl Saboteur {
         Some(Publish { topic: Topic::Down(id, Down::Ack).to_string(), payload: ack.encode(), retain: false })
     }
 
+    /// How long an agent tries a configuration.
+    #[must_use]
+    pub fn trial(&self, lasts: Duration) -> Duration {
+        if self.plants(Bug::NoRollback) { Duration::from_secs(86_400) } else { lasts }
+    }
+
+    /// An agent says hello: the answer that it takes for one.
+    #[must_use]
+    pub fn answers_hello(&self, publish: &Publish) -> Option<Publish> {
+        let Ok(Topic::Up(id, Up::Hello)) = Topic::parse(&publish.topic) else { return None };
+        let hello = Hello::decode(&publish.payload).ok().filter(|_| self.plants(Bug::KeptUnheard))?;
+        let (hello, credit) = (Some(hello.hello), PAYLOAD_BYTES);
+        let ack = Ack { hello, credit, state: State::Ok, streams: Vec::new(), reply: None };
+        Some(Publish { topic: Topic::Down(id, Down::Ack).to_string(), payload: ack.encode(), retain: false })
+    }
+
+    /// True when an ingester of this realm does not hear a message: that of a rival.
+    #[must_use]
+    pub fn is_deaf_to(&self, publish: &Publish, realm: &Realm) -> bool {
+        let beat = || Beat::decode(&publish.payload).ok().and_then(|beat| beat.realm);
+        self.plants(Bug::RivalsIgnored)
+            && matches!(Topic::parse(&publish.topic), Ok(Topic::Ingest(..)))
+            && beat().is_some_and(|other| other.is_rival_of(realm))
+    }
+
     /// A message is handed to an agent.
     #[must_use]
     pub fn to_edge(&self, publish: &Publish) -> Bytes {
@@ -157,6 +199,11 @@ impl Saboteur {
             Ok(Topic::Down(_, Down::Ack)) if self.plants(Bug::CreditIgnored) => {
                 let ack = Ack::decode(&publish.payload).map(|ack| Ack { credit: 1 << 40, ..ack }.encode());
                 ack.unwrap_or_default().into()
+            }
+            Ok(Topic::Down(_, Down::Limit)) if self.plants(Bug::TtlIgnored) => {
+                let limit = Decision::decode(&publish.payload);
+                let limit = limit.map(|limit| Decision { ttl_ms: TTL_MAX_MS, ..limit }.encode());
+                limit.unwrap_or_default().into()
             }
             _ => publish.payload.clone().into(),
         }
@@ -208,9 +255,12 @@ impl Saboteur {
     }
 
     /// An ingester finds its state.
-    pub const fn recovered(&self, recovered: &mut Recovered) {
-        if matches!(self.bug, Some(Bug::TermsStartAgain)) {
+    pub fn recovered(&self, recovered: &mut Recovered) {
+        if self.plants(Bug::TermsStartAgain) {
             recovered.term = 0;
+        }
+        if self.plants(Bug::DirectivesForgotten) {
+            recovered.directives.clear();
         }
     }
 

@@ -12,7 +12,7 @@ use fogline_protocol::node::{
 use fogline_protocol::rng::Rng;
 use fogline_protocol::store::{Commit, StoreAnswer, StoreCommand};
 use fogline_protocol::time::Monotonic;
-use fogline_protocol::topic::{Down, Topic, Up};
+use fogline_protocol::topic::{Down, Topic, Up, region_of};
 use fogline_protocol::usecase::LimitRule;
 use fogline_protocol::wire::{Ack, Batch, Decision, Hello, Message, Role, State};
 use std::sync::Arc;
@@ -79,6 +79,7 @@ impl World {
         let now = self.clock(party);
         self.note(party, "starts", b"");
         self.coverage.count("ingester started");
+        self.take_realm(site);
         let config = self.site_config(site);
         let cloud = &mut self.clouds[site];
         cloud.life += 1;
@@ -107,7 +108,8 @@ impl World {
             StoreKind::Transactional => Keeping::Together,
             StoreKind::Identity => Keeping::Apart,
         };
-        SiteConfig { brokers: self.options.sites, keeping, ..SiteConfig::new(cloud) }
+        let realm = self.realms[site].clone();
+        SiteConfig { brokers: self.options.sites, keeping, realm, ..SiteConfig::new(cloud) }
     }
 
     pub(super) fn crash_cloud(&mut self, site: usize) -> Check {
@@ -151,12 +153,19 @@ impl World {
         if self.clouds[site].leads() {
             self.leader_receives(site, publish)?;
         }
+        if self.saboteur.is_deaf_to(publish, &self.realms[site]) {
+            return Ok(());
+        }
         let payload = self.saboteur.to_cloud(publish, wall);
         self.handle_cloud(site, SiteInput::Message { broker, topic: publish.topic.clone(), payload })
     }
 
     fn leader_receives(&mut self, site: usize, publish: &Publish) -> Check {
         let wall = self.clock(Party::Cloud(site)).wall;
+        if region_of(&publish.topic).is_none_or(|region| !self.realms[site].takes(region)) {
+            self.coverage.count("message for another ingester");
+            return Ok(());
+        }
         if let Ok(Topic::Up(id, Up::Hello)) = Topic::parse(&publish.topic) {
             let hello = Hello::decode(&publish.payload).map_err(|error| unreadable("hello", &error))?;
             let agent = self.ledger.agent(&id);
@@ -209,6 +218,7 @@ impl World {
             self.ledger.took_over(site);
             let in_step = std::mem::take(&mut self.clouds[site].in_step);
             self.store.taken_out_of_step |= self.options.sites > 1 && !in_step;
+            self.store.directives_lost |= !in_step && self.store.has_directives_elsewhere(site);
             self.coverage.add("took over in step", u64::from(in_step));
             if self.options.sites > 1 {
                 self.limits.handed_over();
@@ -230,7 +240,7 @@ impl World {
         }
     }
 
-    fn handle_cloud(&mut self, site: usize, input: SiteInput) -> Check {
+    pub(super) fn handle_cloud(&mut self, site: usize, input: SiteInput) -> Check {
         let now = self.clock(Party::Cloud(site));
         if let Some(node) = &mut self.clouds[site].node {
             node.handle(input, now);
@@ -244,8 +254,7 @@ impl World {
             match effect {
                 SiteEffect::Publish { broker, publish } => self.cloud_publishes(site, broker, &publish)?,
                 SiteEffect::Store(command) => self.ask_store(site, command),
-                // Nobody decides anything here: protocol/tests/directives.rs does.
-                SiteEffect::Directed { .. } => {}
+                SiteEffect::Directed { ticket, result } => self.directed(site, ticket, result)?,
                 SiteEffect::Listen(listens) => self.network.listen(party, listens, self.now_us, &mut self.agenda),
                 SiteEffect::Conflict { .. } => return Err(Violation::new("CONFLICT: one store, and two".to_owned())),
             }
@@ -292,10 +301,13 @@ impl World {
                 let ranges = ack.streams.iter().map(|said| said.ranges.len() as u64).sum::<u64>();
                 self.coverage.add("ack: ranges", ranges);
             }
-            Ok(Topic::Down(id, Down::Limit | Down::Notice)) => {
+            Ok(Topic::Down(id, Down::Limit | Down::Notice | Down::Config)) => {
                 let decision = Decision::decode(&publish.payload);
                 let decision = decision.map_err(|error| unreadable("limit", &error))?;
+                let takes = self.realms[site].takes(id.region.as_str());
+                require(takes, || format!("ELSEWHERE: ingester {site} decides for {id}: {decision:?}"))?;
                 self.limits.sent(&id, &decision, self.store.state_of(site))?;
+                self.lasts_no_longer(site, &decision)?;
             }
             Ok(Topic::Ingest(..)) => {}
             _ => return Err(Violation::new(format!("the ingester publishes to {}", publish.topic))),

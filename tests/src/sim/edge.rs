@@ -1,17 +1,19 @@
 //! An agent's program around its node: what the shell in `edge-agent` does, without any I/O.
 
+mod publishing;
+
 use super::agenda::{Connection, Event, Party};
-use super::checks::{Check, Violation, require, unreadable};
+use super::checks::{Check, require, unreadable};
 use super::clocks::Clock;
 use super::ledger::Serial;
 use super::options::AgentOptions;
+use super::orders::{LIMIT, is_deadly, is_deaf};
 use super::port::{Desk, Port, describe, is_fault};
 use super::source::Source;
 use super::stamps::Taken;
 use super::world::World;
-use fogline_protocol::clock::{BootId, SET_FROM, TimeFlag};
+use fogline_protocol::clock::{BootId, SET_FROM};
 use fogline_protocol::delivery::PAYLOAD_BYTES;
-use fogline_protocol::delivery::STREAMS_MAX;
 use fogline_protocol::delivery::lanes::Order;
 use fogline_protocol::failover::{FAILOVER_AFTER, FailoverConfig};
 use fogline_protocol::ids::StreamId;
@@ -20,13 +22,17 @@ use fogline_protocol::node::{
 };
 use fogline_protocol::queue::{Appended, QueueAnswer, QueueCommand};
 use fogline_protocol::rng::Rng;
+use fogline_protocol::sensing::Sensing;
 use fogline_protocol::time::Monotonic;
-use fogline_protocol::topic::{Down, Topic, Up};
-use fogline_protocol::wire::{Ack, Batch, Hello, Message, Status};
+use fogline_protocol::topic::{Down, Topic};
+use fogline_protocol::wire::{Ack, Decision, Hello, Message};
 use std::time::Duration;
 
 /// How long readings gather before they are committed together.
 const COMMIT_EVERY: Duration = Duration::from_millis(50);
+
+/// How long an agent lives with a configuration that kills: less than any answer needs.
+const DIES_AFTER_US: u64 = 150;
 
 /// An agent.
 #[derive(Debug)]
@@ -47,6 +53,8 @@ pub struct Edge {
     /// The newest hello as it was first said, and whether it was answered.
     hello: Option<Hello>,
     hello_answered: bool,
+    /// Its disk is an old copy.
+    old_disk: bool,
 }
 
 impl Edge {
@@ -65,7 +73,14 @@ impl Edge {
             granted_at_load: PAYLOAD_BYTES,
             hello: None,
             hello_answered: true,
+            old_disk: false,
         }
+    }
+
+    /// True when its disk is an old copy, on which what it was told later is not.
+    #[must_use]
+    pub const fn has_old_disk(&self) -> bool {
+        self.old_disk
     }
 
     /// True while the program does not run.
@@ -129,7 +144,10 @@ impl World {
         let edge = &mut self.edges[index];
         edge.port.set_careless(self.saboteur.ignores_seals());
         let (mut state, rows, exchanged) = edge.port.open();
+        edge.old_disk = edge.port.holds_old_copy();
         self.ledger.opened(index, &state, &rows, exchanged)?;
+        self.trials.opened(index, &state.decisions, exchanged)?;
+        self.limits.lasts(index, None);
         edge.source.restart(&state.positions, exchanged);
         self.saboteur.opened(index, &mut state);
         let config = EdgeConfig {
@@ -146,7 +164,7 @@ impl World {
             seed: self.saboteur.entropy(index, edge.rng.next_u64()),
             order: Order::FreshFirst,
             questions: Vec::new(),
-            trial: fogline_protocol::trial::TRIAL_FOR,
+            trial: self.saboteur.trial(self.options.trial),
         };
         edge.node = Some(EdgeNode::new(config, &state, now));
         edge.life += 1;
@@ -218,6 +236,9 @@ impl World {
             self.coverage.count("source waited");
             return Ok(());
         }
+        self.trials.awake(index, self.now_us, self.options.trial)?;
+        self.limits.awake(index, self.now_us)?;
+        let edge = &mut self.edges[index];
         let input = edge.source.measure(wall);
         let boot = self.clocks.get(&Party::Agent(index)).map(|clock| clock.start().0);
         let taken = Taken { true_us: self.now_us, boot, unset: wall < SET_FROM };
@@ -254,6 +275,11 @@ impl World {
             if let QueueAnswer::Appended(Ok(appended)) = &answer {
                 self.queue_is_bounded(index, appended)?;
             }
+            match &answer {
+                QueueAnswer::DecisionSaved(Ok(key)) => self.trials.kept(index, key, &mut self.coverage),
+                QueueAnswer::DecisionSaved(Err(_)) => self.trials.not_kept(index),
+                _ => {}
+            }
             self.saboteur.answered(&mut answer);
             self.handle_edge(index, EdgeInput::Queue(answer))?;
         }
@@ -272,6 +298,7 @@ impl World {
     /// The broker has taken what the agent published.
     pub(super) fn puback(&mut self, index: usize, connection: Connection, publish: &Publish) -> Check {
         let believed = self.saboteur.puback(publish, self.edges[index].granted);
+        let believed = believed.or_else(|| self.saboteur.answers_hello(publish));
         match believed.filter(|_| self.network.delivers(connection)) {
             Some(ack) => self.handle_edge(index, EdgeInput::Message { topic: ack.topic, payload: ack.payload.into() }),
             None => Ok(()),
@@ -280,10 +307,19 @@ impl World {
 
     /// A message arrives at an agent.
     pub(super) fn edge_receives(&mut self, index: usize, publish: &Publish) -> Check {
+        if is_deaf(&self.trials.in_force(index)) {
+            self.coverage.count("message to a deaf agent");
+            return Ok(());
+        }
+        if let Ok(Topic::Down(_, Down::Limit)) = Topic::parse(&publish.topic) {
+            let limit = Decision::decode(&publish.payload).map_err(|error| unreadable("limit", &error))?;
+            self.limits.heard(index, &limit, self.now_us);
+        }
         if let Ok(Topic::Down(_, Down::Ack)) = Topic::parse(&publish.topic) {
             let ack = Ack::decode(&publish.payload).map_err(|error| unreadable("ack", &error))?;
             let edge = &mut self.edges[index];
             edge.granted = ack.credit;
+            ack.hello.into_iter().for_each(|number| self.trials.hears(index, number));
             edge.hello_answered |= ack.hello.is_some_and(|number| edge.hello(number).is_some());
         }
         let payload = self.saboteur.to_edge(publish);
@@ -302,7 +338,12 @@ impl World {
         let mut published = false;
         while let Some(effect) = self.edges[index].node.as_mut().and_then(Machine::poll_effect) {
             match effect {
-                EdgeEffect::Queue(command) => self.ask_disk(index, command),
+                EdgeEffect::Queue(command) => {
+                    if let QueueCommand::SaveDecision(saved) = &command {
+                        self.trials.asks(index, saved)?;
+                    }
+                    self.ask_disk(index, command);
+                }
                 EdgeEffect::Publish(publish) => published |= self.edge_publishes(index, publish)?,
                 EdgeEffect::UseBroker(to) => {
                     let number = self.edges[index].connects;
@@ -314,15 +355,29 @@ impl World {
                     self.coverage.add("reading accepted", serials.end - serials.start);
                     self.ledger.accepted(index, serials)?;
                 }
-                EdgeEffect::Tune(_) => {}
-                EdgeEffect::InForce { decision: Some(decision), .. } => {
-                    self.limits.applied(index, &self.options.agents[index].id, &decision)?;
+                EdgeEffect::Tune(sensing) => self.tuned(index, sensing)?,
+                EdgeEffect::InForce { key, decision } => {
+                    if key == LIMIT {
+                        self.limits.lasts(index, decision.as_ref());
+                    }
+                    match decision {
+                        Some(decision) => self.limits.applied(index, &self.options.agents[index].id, &decision)?,
+                        None => self.coverage.count("limit ended"),
+                    }
                 }
-                EdgeEffect::InForce { decision: None, .. } => self.coverage.count("limit ended"),
             }
         }
         self.set_wake(Party::Agent(index));
         if published { self.keeps_to_credit(index) } else { Ok(()) }
+    }
+
+    /// An agent works with another configuration.
+    fn tuned(&mut self, index: usize, sensing: Sensing) -> Check {
+        self.trials.applied(index, sensing, self.now_us)?;
+        if is_deadly(&sensing) {
+            self.agenda.at(self.now_us + DIES_AFTER_US, Event::Dies(index, self.edges[index].life));
+        }
+        Ok(())
     }
 
     fn ask_disk(&mut self, index: usize, command: QueueCommand) {
@@ -340,60 +395,4 @@ impl World {
         let desk = Desk { agent, life, now_us, wall, agenda: &mut self.agenda, ledger: &mut self.ledger };
         (&mut edge.port, desk)
     }
-
-    /// An agent publishes: true when it was a batch.
-    fn edge_publishes(&mut self, index: usize, mut publish: Publish) -> Result<bool, Violation> {
-        let channel = match Topic::parse(&publish.topic) {
-            Ok(Topic::Up(id, channel)) if id == self.options.agents[index].id => channel,
-            _ => return Err(Violation::new(format!("agent {index} publishes to {}", publish.topic))),
-        };
-        self.saboteur.edge_encodes(&mut publish, self.clock(Party::Agent(index)).wall);
-        if channel == Up::Hello {
-            let hello = Hello::decode(&publish.payload).map_err(|error| unreadable("hello", &error))?;
-            require(hello.streams.len() <= STREAMS_MAX, || format!("UNBOUNDED: {} streams", hello.streams.len()))?;
-            self.coverage.add("hello: all streams in use", u64::from(hello.streams.len() == STREAMS_MAX));
-            let edge = &mut self.edges[index];
-            if edge.hello(hello.hello).is_none() {
-                edge.hello = Some(hello);
-                edge.hello_answered = false;
-            }
-        }
-        if channel == Up::Status {
-            let status = Status::decode(&publish.payload).map_err(|error| unreadable("status", &error))?;
-            require(status.online, || format!("agent {index} says that it is offline"))?;
-        }
-        if channel == Up::Readings {
-            let batch = Batch::decode(&publish.payload).map_err(|error| unreadable("batch", &error))?;
-            let again = self.ledger.sends(index, &batch)?;
-            self.coverage.add("reading restamped", of_flag(&batch, TimeFlag::Restamped));
-            self.coverage.add("reading of an unset clock", of_flag(&batch, TimeFlag::Unset));
-            self.coverage.add("batch sent again", u64::from(again));
-        }
-        let party = Party::Agent(index);
-        let client = (party, self.edges[index].broker);
-        let connection = self.network.connection(client).map_or(0, |connection| connection.number);
-        if self.saboteur.edge_publishes(index, connection, &mut publish)
-            && !self.network.publish(client, &publish, self.now_us, &mut self.agenda)
-        {
-            self.coverage.count("message thrown away");
-        }
-        Ok(channel == Up::Readings)
-    }
-
-    /// No more is under way than the ingester granted.
-    fn keeps_to_credit(&self, index: usize) -> Check {
-        let edge = &self.edges[index];
-        let Some(snapshot) = edge.node.as_ref().map(EdgeNode::snapshot) else { return Ok(()) };
-        // A single reading always goes, however little was granted: otherwise it would wait for ever.
-        let granted = edge.granted.max(edge.granted_at_load);
-        let under_way = snapshot.in_flight_bytes;
-        require(under_way <= granted || snapshot.in_flight == 1, || {
-            format!("UNBOUNDED: agent {index} has {under_way} bytes under way, granted are {granted}")
-        })
-    }
-}
-
-/// How many readings a batch has that is flagged so.
-fn of_flag(batch: &Batch, flag: TimeFlag) -> u64 {
-    if batch.header.time == Some(flag) { batch.range().count() } else { 0 }
 }

@@ -6,7 +6,11 @@
 use super::checks::{Check, require};
 use super::coverage::Coverage;
 use super::ledger::{Row, Serial};
+use super::options::SECOND_US;
+use super::orders::LIMIT;
+use fogline_protocol::directive::{self, directive_of};
 use fogline_protocol::ids::{AgentId, Name, Seq, Term};
+use fogline_protocol::sensing;
 use fogline_protocol::store::{DecisionRecord, Fate};
 use fogline_protocol::time::Wall;
 use fogline_protocol::window::{DECISION_WIDTH_S, window_start};
@@ -18,6 +22,11 @@ use std::time::Duration;
 pub const GRACE: Duration = Duration::from_secs(1);
 /// A mean is shown to a tenth.
 const MEAN_ROUNDING_KMH: f64 = 0.051;
+
+/// Clocks run apart by one part in so many, at most.
+const CLOCK_PARTS: u64 = 400;
+/// How much longer a limit may be in force: one that is saved late ends late.
+const OVERSTAY_US: u64 = 3 * SECOND_US;
 
 /// A reading as the ingester met it.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +51,10 @@ pub struct Limits {
     applied: BTreeMap<(usize, String), (Term, Seq)>,
     /// What the agents applied: an ingester without memory may use an order again, for something else.
     in_force: BTreeMap<(AgentId, String, Term, Seq), Vec<serde_json::Value>>,
+    /// Until when at the latest the newest limit that each agent heard of may be in force, by its order.
+    heard: BTreeMap<(usize, Term, Seq), u64>,
+    /// And that which is in force, since the agent's start.
+    ends_us: BTreeMap<usize, u64>,
     /// Whether the ingester's clock was ever set, or its state lost: then what an average must hold is not known.
     unsteady: bool,
 }
@@ -118,12 +131,12 @@ impl Limits {
             Fate::Outstanding => {}
             Fate::Acknowledged(Outcome::Applied) => coverage.count("limit applied"),
             Fate::Acknowledged(Outcome::Superseded) => coverage.count("limit refused as older"),
-            // Only of what an operator decides, which nobody does here.
-            Fate::Acknowledged(Outcome::Refused | Outcome::RolledBack) => {}
+            Fate::Acknowledged(Outcome::Refused) => coverage.count("decision refused"),
+            Fate::Acknowledged(Outcome::RolledBack) => coverage.count("configuration answered as rolled back"),
             Fate::Replaced => coverage.count("limit replaced"),
             Fate::Expired => coverage.count("limit expired"),
         }
-        if record.fate == Fate::Acknowledged(Outcome::Applied) {
+        if record.fate == Fate::Acknowledged(Outcome::Applied) && decision.key != sensing::KEY {
             let at = (record.agent.clone(), decision.key.clone(), order.0.clone(), order.1);
             let was_in_force = self.in_force.get(&at).is_some_and(|bodies| bodies.contains(&decision.body));
             require(was_in_force, || format!("NOT APPLIED: {} never had {decision:?} in force", record.agent))?;
@@ -133,7 +146,12 @@ impl Limits {
         }
         require(order > *before, || format!("BACK: {} got {order:?} after {before:?}", record.agent))?;
         *before = order;
-        if decision.key != "limit" {
+        // What an operator decided, or took back, rests on no readings.
+        if directive_of(&decision.body).is_some() || decision.body == directive::nothing(&decision.key) {
+            coverage.count("directive told");
+            return Ok(());
+        }
+        if decision.key != LIMIT {
             coverage.count("notice decided");
             return Ok(());
         }
@@ -162,6 +180,32 @@ impl Limits {
         let before = self.applied.insert((agent, decision.key.clone()), order.clone());
         let forward = before.as_ref().is_none_or(|before| *before <= order);
         require(forward, || format!("BACK: agent {agent} applied {order:?} after {before:?}"))
+    }
+
+    /// A limit reached an agent at this time.
+    pub fn heard(&mut self, agent: usize, decision: &Decision, now_us: u64) {
+        let lasts_us = decision.ttl_ms.saturating_mul(1000);
+        let end_us = now_us + lasts_us + lasts_us / CLOCK_PARTS + OVERSTAY_US;
+        let last = self.heard.entry((agent, decision.term.clone(), decision.seq)).or_default();
+        *last = end_us.max(*last);
+    }
+
+    /// A limit that an agent heard of since its start is in force, or none is any more.
+    pub fn lasts(&mut self, agent: usize, decision: Option<&Decision>) {
+        let end_us = decision.and_then(|of| self.heard.get(&(agent, of.term.clone(), of.seq)));
+        match end_us {
+            Some(end_us) => self.ends_us.insert(agent, *end_us),
+            None => self.ends_us.remove(&agent),
+        };
+    }
+
+    /// An agent is awake.
+    ///
+    /// # Errors
+    /// A limit is in force whose time is over.
+    pub fn awake(&self, agent: usize, now_us: u64) -> Check {
+        let end_us = self.ends_us.get(&agent).copied().unwrap_or(u64::MAX);
+        require(now_us <= end_us, || format!("OVERSTAYS: the limit of agent {agent} was over at {end_us}"))
     }
 
     /// The agent has another disk: what it had applied may be forgotten.

@@ -8,8 +8,9 @@ use super::agenda::{Agenda, Client, Connection, Event, Party};
 use super::options::NetworkOptions;
 use fogline_protocol::ids::AgentId;
 use fogline_protocol::node::Publish;
+use fogline_protocol::realm::Realm;
 use fogline_protocol::rng::Rng;
-use fogline_protocol::topic::Topic;
+use fogline_protocol::topic::{Topic, peer_filters};
 use std::collections::BTreeMap;
 
 /// How long a silent connection lives: the keep-alive's patience.
@@ -26,6 +27,37 @@ struct Way {
     cut_off: bool,
     /// The ingester wants to hear agents.
     listens: bool,
+}
+
+/// What an ingester subscribes to.
+#[derive(Debug)]
+struct Wanted {
+    realm: Realm,
+    /// Of what other ingesters say.
+    filters: Vec<String>,
+}
+
+impl Wanted {
+    fn of(realm: Realm) -> Self {
+        Self { filters: peer_filters(&realm), realm }
+    }
+
+    /// Whether the filters of what agents say contain a region. Those of shares contain all.
+    fn hears(&self, region: &str) -> bool {
+        matches!(self.realm, Realm::Share(_)) || self.realm.takes(region)
+    }
+}
+
+fn matches(filter: &str, topic: &str) -> bool {
+    let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
+    loop {
+        match (filter.next(), topic.next()) {
+            (None, None) => return true,
+            (Some("+"), Some(_)) => {}
+            (Some(one), Some(other)) if one == other => {}
+            _ => return false,
+        }
+    }
 }
 
 /// Ways between programs and brokers.
@@ -71,12 +103,15 @@ pub struct Network {
     ways: BTreeMap<Client, Way>,
     connects: u64,
     brokers: Vec<Broker>,
+    ingesters: BTreeMap<Party, Wanted>,
 }
 
 impl Network {
-    /// A network of these agents and so many sites, nobody connected.
+    /// A network of these agents, and a site for each of these ingesters, nobody connected.
     #[must_use]
-    pub fn new(options: NetworkOptions, agents: &[AgentId], sites: usize, rng: Rng) -> Self {
+    pub fn new(options: NetworkOptions, agents: &[AgentId], realms: &[Realm], rng: Rng) -> Self {
+        let sites = realms.len();
+        let wanted = |(site, realm): (usize, &Realm)| (Party::Cloud(site), Wanted::of(realm.clone()));
         let numbered = agents.iter().cloned().enumerate().map(|(index, id)| (id, index));
         let parties = (0..agents.len()).map(Party::Agent).chain((0..sites).map(Party::Cloud));
         let clients = parties.flat_map(|party| (0..sites).map(move |broker| (party, broker)));
@@ -88,7 +123,13 @@ impl Network {
             ways: clients.map(|client| (client, Way::default())).collect(),
             connects: 0,
             brokers: (0..sites).map(|_| broker()).collect(),
+            ingesters: realms.iter().enumerate().map(wanted).collect(),
         }
+    }
+
+    /// An ingester that starts subscribes to what concerns this realm.
+    pub fn takes(&mut self, party: Party, realm: Realm) {
+        self.ingesters.insert(party, Wanted::of(realm));
     }
 
     /// The connection of `client`, as it sees it.
@@ -261,8 +302,14 @@ impl Network {
     /// True when `client` has subscribed to the topic of `publish`.
     fn reads(&self, client: Client, publish: &Publish) -> bool {
         match (client.0, Topic::parse(&publish.topic)) {
-            (Party::Cloud(_), Ok(Topic::Up(..))) => self.ways.get(&client).is_some_and(|way| way.listens),
-            (Party::Cloud(_), Ok(Topic::Ingest(..))) => true,
+            (party @ Party::Cloud(_), Ok(Topic::Up(id, _))) => {
+                let hears = self.ingesters.get(&party).is_some_and(|wanted| wanted.hears(id.region.as_str()));
+                hears && self.ways.get(&client).is_some_and(|way| way.listens)
+            }
+            (party @ Party::Cloud(_), Ok(Topic::Ingest(..))) => self
+                .ingesters
+                .get(&party)
+                .is_some_and(|wanted| wanted.filters.iter().any(|filter| matches(filter, &publish.topic))),
             (Party::Agent(index), Ok(Topic::Down(id, _))) => self.agents.get(&id) == Some(&index),
             _ => false,
         }

@@ -102,12 +102,7 @@ impl World {
     }
 
     /// An ingester answers its operator.
-    pub(super) fn directed(
-        &mut self,
-        site: usize,
-        ticket: u64,
-        result: Result<Directive, DirectiveRefusal>,
-    ) -> Check {
+    pub(super) fn directed(&mut self, site: usize, ticket: u64, result: Result<Directive, DirectiveRefusal>) -> Check {
         let Some(asked) = self.operator.waiting.remove(&ticket) else {
             return Err(Violation::new(format!("INVENTED: an answer to question {ticket}, which nobody asked")));
         };
@@ -180,9 +175,10 @@ impl World {
         let limit = snapshot.in_force.iter().find(|decision| decision.key == LIMIT);
         let found = limit.and_then(|limit| directive_of(&limit.body));
         let known = expected.is_some() || self.is_exact();
-        // A new disk remembers nothing, and nobody asks what it remembers.
-        let obeys = found == expected || !known || self.edges[index].has_other_disk();
-        (!obeys).then(|| format!("agent {index} works with the limit of directive {found:?}, not {expected:?}: {limit:?}"))
+        // Nobody sees that what an agent remembers is an old copy.
+        let obeys = found == expected || !known || self.edges[index].has_old_disk();
+        (!obeys)
+            .then(|| format!("agent {index} works with the limit of directive {found:?}, not {expected:?}: {limit:?}"))
     }
 
     fn disobeys_config(&self, index: usize, state: &State, expected: Option<&Directive>) -> Option<String> {
@@ -192,7 +188,7 @@ impl World {
         }
         let Some(directive) = expected else {
             let obeys = report.in_force == sensing::Sensing::default() || !self.is_exact();
-            let obeys = obeys || self.edges[index].has_other_disk();
+            let obeys = obeys || self.edges[index].has_old_disk();
             return (!obeys).then(|| format!("agent {index} works with {report:?}, and nothing is set"));
         };
         let told = state.decisions.get(&(self.options.agents[index].id.clone(), sensing::KEY.to_owned()));
@@ -203,7 +199,7 @@ impl World {
             Fate::Acknowledged(Outcome::RolledBack) => true,
             _ => false,
         };
-        let obeys = obeys || (self.edges[index].has_other_disk() && told.fate != Fate::Outstanding);
+        let obeys = obeys || (self.edges[index].has_old_disk() && told.fate != Fate::Outstanding);
         (!obeys).then(|| format!("agent {index} works with {report:?} of {directive:?}, {:?}", told.fate))
     }
 

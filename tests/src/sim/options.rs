@@ -6,6 +6,8 @@
 use super::agenda::Party;
 use super::clocks::EPOCH_US;
 use super::faults::{Timed, schedule, unset_clocks};
+use super::orders::{self, Order};
+use super::realms::Division;
 use fogline_protocol::failover::PREFER_PRIMARY_AFTER_MIN;
 use fogline_protocol::ids::{AgentId, Name};
 use fogline_protocol::queue::{FullPolicy, QueueLimits};
@@ -111,6 +113,12 @@ pub struct Options {
     pub healthy_us: u64,
     /// What breaks when.
     pub schedule: Vec<Timed>,
+    /// What operators order, and when.
+    pub orders: Vec<(u64, Order)>,
+    /// How long agents try a configuration.
+    pub trial: Duration,
+    /// Whose agents each ingester takes.
+    pub division: Division,
 }
 
 impl Options {
@@ -119,6 +127,7 @@ impl Options {
     pub fn draw(rng: &mut Rng) -> Self {
         // Draws of their own, so that they change nothing for all the others.
         let mut unset_rng = Rng::new(rng.clone().next_u64());
+        let mut order_rng = Rng::new(unset_rng.clone().next_u64());
         let agents = draw_agents(rng);
         let faulty_us = (15 + rng.below(30)) * SECOND_US;
         let store = draw_store(rng);
@@ -142,6 +151,9 @@ impl Options {
             memory_bytes: if tight { *pick(rng, &[120 * 1024, 256 * 1024]) } else { 32 * 1024 * 1024 },
             ttl_ms: *pick(rng, &[8_000, 60_000]),
             schedule: [schedule(agents.len(), sites, store.kind, faulty_us, rng), clock_faults].concat(),
+            orders: orders::draw(&agents, sites, faulty_us, &mut order_rng),
+            trial: Duration::from_micros(*pick(&mut order_rng, &[3 * SECOND_US, 8 * SECOND_US])),
+            division: Division::draw(sites, store.kind, faulty_us, &mut order_rng),
             agents,
             sites,
             store,

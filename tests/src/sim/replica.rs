@@ -31,6 +31,7 @@ impl State {
             averages: averages.collect(),
             decisions: self.decisions.values().map(DecisionRow::new).collect(),
             statuses: self.statuses.values().map(StatusRow::new).collect(),
+            directives: self.directives.values().cloned().collect(),
             ..Rows::default()
         };
         let count = rows.len();
@@ -44,6 +45,7 @@ impl State {
         rows.averages.retain(|_| within());
         rows.decisions.retain(|_| within());
         rows.statuses.retain(|_| within());
+        rows.directives.retain(|_| within());
         Page { rows, next: (until < count).then(|| until.to_string()) }
     }
 
@@ -81,6 +83,7 @@ impl SimStore {
             books.limits.adopted(&record, at);
             state.decisions.insert((record.agent.clone(), record.decision.key.clone()), record);
         }
+        rows.directives.iter().for_each(|directive| state.keep(directive));
         for status in rows.statuses.iter().cloned().map(StatusRow::status) {
             state.statuses.insert(status.agent.clone(), status);
         }

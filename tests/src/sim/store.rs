@@ -4,6 +4,7 @@
 //! writes points first, each one by its identity, and then the state: its ingesters have a state each.
 
 mod answering;
+mod averages;
 
 use super::agenda::Agenda;
 use super::bugs::Bug;
@@ -12,15 +13,18 @@ use super::coverage::Coverage;
 use super::ledger::{Ledger, Serial};
 use super::limits::Limits;
 use super::options::{StoreKind, StoreOptions};
-use fogline_protocol::clock::SET_FROM;
+use super::trials::Trials;
+use fogline_protocol::directive::Directive;
 use fogline_protocol::ids::{AgentId, StreamId};
+use fogline_protocol::realm::Realm;
 use fogline_protocol::rng::Rng;
+use fogline_protocol::sensing;
 use fogline_protocol::store::{
     AgentStatus, Commit, CommitReport, DecisionRecord, Fate, Fold, Progress, Recovered, StoreAnswer, StoreCommand,
     StoreFault, TakeOver,
 };
 use fogline_protocol::time::Wall;
-use fogline_protocol::window::{Aggregate, DECISION_WIDTH_S, Scope, window_start};
+use fogline_protocol::window::{Aggregate, DECISION_WIDTH_S, Scope};
 use fogline_protocol::wire::Outcome;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -42,6 +46,7 @@ pub(super) struct State {
     pub(super) decisions: BTreeMap<(AgentId, String), DecisionRecord>,
     pub(super) statuses: BTreeMap<AgentId, AgentStatus>,
     pub(super) folds: BTreeMap<FoldKey, Aggregate>,
+    pub(super) directives: BTreeMap<u64, Directive>,
 }
 
 /// What an ingester has asked its store for.
@@ -74,9 +79,11 @@ pub struct SimStore {
     points: BTreeMap<Identity, Place>,
     desks: Vec<Desk>,
     trouble: Option<StoreFault>,
-    state_was_lost: bool,
+    pub(super) state_was_lost: bool,
     /// An ingester took over that did not know all of the leader's state.
     pub(super) taken_out_of_step: bool,
+    /// One that took over did not know of all that operators had decided.
+    pub(super) directives_lost: bool,
 }
 
 /// What the store tells of what it does.
@@ -85,6 +92,8 @@ pub struct Books<'a> {
     pub ledger: &'a mut Ledger,
     /// What the limits rest on.
     pub limits: &'a mut Limits,
+    /// What agents tried.
+    pub trials: &'a Trials,
     /// What the run has met.
     pub coverage: &'a mut Coverage,
 }
@@ -100,6 +109,7 @@ impl SimStore {
             states: (0..sites).map(|_| State::default()).collect(),
             state_was_lost: false,
             taken_out_of_step: false,
+            directives_lost: false,
             points: BTreeMap::new(),
             desks: (0..sites).map(|_| Desk::default()).collect(),
             trouble: None,
@@ -134,18 +144,29 @@ impl SimStore {
             aggregate: *aggregate,
         };
         let (decisions, open_windows) = (newest.cloned().collect(), open.map(fold).collect());
-        Recovered { term: state.term, decisions, open_windows, ..Recovered::default() }
+        let directives = state.directives.values().filter(|directive| directive.ended.is_none()).cloned().collect();
+        Recovered { term: state.term, decisions, open_windows, directives, ..Recovered::default() }
     }
 
-    /// A decision or a status that has not come to rest.
+    /// Whether another state than that of this ingester holds anything that operators decided.
+    pub(super) fn has_directives_elsewhere(&self, site: usize) -> bool {
+        let own = self.state_of(site);
+        self.states.iter().enumerate().any(|(state, of)| state != own && !of.directives.is_empty())
+    }
+
+    /// A decision or a status of agents of this realm that has not come to rest.
     #[must_use]
-    pub fn unsettled(&self, site: usize) -> Option<String> {
+    pub fn unsettled(&self, site: usize, realm: &Realm) -> Option<String> {
         let state = &self.states[self.state_of(site)];
-        let outstanding =
-            |record: &&DecisionRecord| !matches!(record.fate, Fate::Acknowledged(Outcome::Applied) | Fate::Expired);
+        let takes = |id: &AgentId| realm.takes(id.region.as_str());
+        let outstanding = |record: &&DecisionRecord| {
+            let settled = [Outcome::Applied, Outcome::RolledBack].map(Fate::Acknowledged);
+            takes(&record.agent) && record.fate != Fate::Expired && !settled.contains(&record.fate)
+        };
         let decision = state.decisions.values().find(outstanding);
-        let decision = decision.map(|r| format!("the newest limit of {} is {:?}: {:?}", r.agent, r.fate, r.decision));
-        let offline = || state.statuses.iter().find(|(_, known)| !known.status.online);
+        let decision =
+            decision.map(|r| format!("the newest decision for {} is {:?}: {:?}", r.agent, r.fate, r.decision));
+        let offline = || state.statuses.iter().find(|(agent, known)| takes(agent) && !known.status.online);
         decision.or_else(|| offline().map(|(agent, status)| format!("{agent} is shown as offline: {status:?}")))
     }
 
@@ -251,53 +272,6 @@ impl SimStore {
         self.write_points(commit, books)
     }
 
-    /// Each reading counts once in the stored averages of its agent, whenever it came. Where points are written before the
-    /// state, one may lie there that left its disk before it was sent again, dropped or with the disk: the state may count it
-    /// or not.
-    ///
-    /// # Errors
-    /// A window holds another number of readings.
-    pub fn averages_are_complete(&self, site: usize, ledger: &Ledger) -> Check {
-        // A follower may lack the averages of what its leader did last.
-        let shared = self.states.len() == 1 || self.options.kind == StoreKind::Transactional;
-        if self.state_was_lost || self.taken_out_of_step {
-            return Ok(());
-        }
-        let mut counts: BTreeMap<(usize, Wall), (u64, u64)> = BTreeMap::new();
-        for ((agent, _), book) in &ledger.streams {
-            let written = book.rows.iter().filter(|(seq, _)| book.stored.contains(**seq) || book.dead.contains(**seq));
-            for (seq, row) in written.filter(|(_, row)| row.speed_kmh.is_some()) {
-                let ts = book.times.get(seq).copied().unwrap_or(row.ts);
-                // Readings of a clock that was not set are in no average.
-                if ts < SET_FROM {
-                    continue;
-                }
-                let (least, most) = counts.entry((*agent, window_start(ts, DECISION_WIDTH_S))).or_default();
-                *least += u64::from(shared && !book.gaps.contains(*seq) && !book.perished.contains(*seq));
-                *most += 1;
-            }
-        }
-        let speeds =
-            self.states[self.state_of(site)].folds.iter().filter_map(|((scope, _, field, width_s, start), values)| {
-                match scope {
-                    Scope::Agent(id) if *field == "speed_kmh" && *width_s == DECISION_WIDTH_S => {
-                        Some(((ledger.agent(id), *start), values.n))
-                    }
-                    Scope::Agent(_) | Scope::Region(_) | Scope::Group(_) => None,
-                }
-            });
-        let averaged: BTreeMap<(usize, Wall), u64> = speeds.collect();
-        let unwritten = averaged.keys().find(|window| !counts.contains_key(window));
-        require(unwritten.is_none(), || format!("MISCOUNTED: nothing was stored for {unwritten:?}"))?;
-        for (window, (least, most)) in counts {
-            let n = averaged.get(&window).copied().unwrap_or(0);
-            require((least..=most).contains(&n), || {
-                format!("MISCOUNTED: for {window:?} {n} readings are averaged, {least} to {most} are stored")
-            })?;
-        }
-        Ok(())
-    }
-
     fn report(&self, commit: &Commit, ledger: &Ledger) -> CommitReport {
         let readings = ledger.places(&commit.points);
         let dead = readings.iter().filter(|(_, point)| self.refuses(super::source::row_of(point.reading, 0).serial));
@@ -371,7 +345,14 @@ impl SimStore {
         }
         let statuses = commit.statuses.iter().map(|status| (status.agent.clone(), status.clone()));
         state.statuses.extend(statuses);
+        commit.directives.iter().for_each(|directive| state.keep(directive));
         for record in &commit.decisions {
+            if record.fate == Fate::Outstanding {
+                state.decides(record)?;
+            }
+            if record.decision.key == sensing::KEY {
+                books.trials.recorded(books.ledger.agent(&record.agent), record)?;
+            }
             books.limits.recorded(record, at, books.coverage)?;
             let key = (record.agent.clone(), record.decision.key.clone());
             let newer = |known: &DecisionRecord| known.decision.order() <= record.decision.order();

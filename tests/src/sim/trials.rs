@@ -135,7 +135,9 @@ impl Trials {
         let kept = book.kept;
         let good = kept.map_or_else(Sensing::default, |kept| kept.good);
         let tries = kept.is_some_and(|kept| kept.phase == Phase::Trying && kept.set == sensing) && sensing != good;
-        require(tries || sensing == good, || format!("UNKEPT: agent {agent} works with {sensing:?}, kept is {kept:?}"))?;
+        require(tries || sensing == good, || {
+            format!("UNKEPT: agent {agent} works with {sensing:?}, kept is {kept:?}")
+        })?;
         require(!tries || book.starts.1 <= STARTS_MAX, || {
             format!("TRIED AGAIN: agent {agent} was started {} times while it tried {sensing:?}", book.starts.1)
         })?;

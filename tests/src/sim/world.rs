@@ -10,10 +10,13 @@ use super::edge::Edge;
 use super::ledger::Ledger;
 use super::limits::Limits;
 use super::network::Network;
+use super::operator::Operator;
 use super::options::{Options, SECOND_US};
 use super::store::{Books, SimStore};
 use super::trace::Trace;
+use super::trials::Trials;
 use fogline_protocol::ids::AgentId;
+use fogline_protocol::realm::Realm;
 use fogline_protocol::rng::Rng;
 use fogline_protocol::time::Now;
 use std::collections::BTreeMap;
@@ -44,6 +47,12 @@ pub struct World {
     pub(super) clocks: BTreeMap<Party, Clock>,
     pub(super) ledger: Ledger,
     pub(super) limits: Limits,
+    pub(super) operator: Operator,
+    pub(super) trials: Trials,
+    /// Whose agents each ingester takes.
+    pub(super) realms: Vec<Realm>,
+    /// What ingesters are to take from their next start on.
+    pub(super) next_realms: BTreeMap<usize, Realm>,
     pub(super) saboteur: Saboteur,
     pub(super) coverage: Coverage,
     pub(super) trace: Trace,
@@ -67,13 +76,17 @@ impl World {
             now_us: 0,
             agenda: Agenda::default(),
             edges: edges.collect(),
-            network: Network::new(options.network, &ids, options.sites, split()),
+            network: Network::new(options.network, &ids, &options.division.realms, split()),
             clouds: (0..options.sites).map(|_| Cloud::new(split())).collect(),
             paused: BTreeMap::new(),
             store: SimStore::new(options.store, options.sites, bug, split()),
             clocks: clocks.collect(),
             ledger: Ledger::new(&ids),
             limits: Limits::default(),
+            operator: Operator::default(),
+            trials: Trials::default(),
+            realms: options.division.realms.clone(),
+            next_realms: BTreeMap::new(),
             saboteur: Saboteur::new(bug),
             coverage: Coverage::default(),
             trace: Trace::new(print),
@@ -108,18 +121,28 @@ impl World {
             require(in_time, || format!("NOT LIVE: {seconds} s after all was healed {unsettled}\n{}", self.shown()))?;
             look_us += LOOK_EVERY_US;
         }
+        self.orders_are_kept()?;
         self.ledger.complete()?;
-        self.store.averages_are_complete(self.leader().unwrap_or(0), &self.ledger)
+        if !self.options.division.is_divided() {
+            self.store.averages_are_complete(self.leader_of("a7").unwrap_or(0), &self.ledger)?;
+        }
+        self.rivals_meet()
+    }
+
+    /// Plays until this time.
+    pub(super) fn play_until(&mut self, until_us: u64) -> Check {
+        while self.next_us() < until_us {
+            self.step()?;
+        }
+        self.now_us = until_us;
+        Ok(())
     }
 
     /// Everything is whole again, and readings go on coming: what waits has to go on, too, and not only once it is quiet.
     fn go_on(&mut self) -> Check {
         let written: Vec<u64> = (0..self.edges.len()).map(|agent| self.ledger.written(agent)).collect();
         let until_us = self.now_us + self.options.healthy_us;
-        while self.next_us() < until_us {
-            self.step()?;
-        }
-        self.now_us = until_us;
+        self.play_until(until_us)?;
         if self.options.healthy_us == 0 {
             return Ok(());
         }
@@ -167,7 +190,8 @@ impl World {
 
     /// The store, and the books it writes into.
     pub(super) fn store_and_books(&mut self) -> (&mut SimStore, &mut Agenda, Books<'_>) {
-        let books = Books { ledger: &mut self.ledger, limits: &mut self.limits, coverage: &mut self.coverage };
+        let (ledger, limits, coverage) = (&mut self.ledger, &mut self.limits, &mut self.coverage);
+        let books = Books { ledger, limits, trials: &self.trials, coverage };
         (&mut self.store, &mut self.agenda, books)
     }
 
@@ -187,6 +211,12 @@ impl World {
     fn begin(&mut self) -> Check {
         for (at_us, fault) in self.options.schedule.clone() {
             self.agenda.at(at_us, Event::Fault(fault));
+        }
+        for (index, (at_us, _)) in self.options.orders.iter().enumerate() {
+            self.agenda.at(*at_us, Event::Operate(index));
+        }
+        for (index, (at_us, ..)) in self.options.division.moves.iter().enumerate() {
+            self.agenda.at(*at_us, Event::Realm(index));
         }
         for site in 0..self.clouds.len() {
             self.boot_cloud(site)?;
@@ -262,6 +292,16 @@ impl World {
                 self.crash(Party::Cloud(site), down_us)
             }
             Event::Left(..) => Ok(()),
+            Event::Dies(index, life) if self.edges[index].life() == Some(life) => {
+                self.coverage.count("configuration that kills");
+                self.crash(Party::Agent(index), SECOND_US / 10)
+            }
+            Event::Dies(..) => Ok(()),
+            Event::Operate(index) => self.operate(index),
+            Event::Realm(index) => {
+                let (_, site, realm) = self.options.division.moves[index].clone();
+                self.move_realm(site, realm)
+            }
         }
     }
 
@@ -306,21 +346,19 @@ impl World {
 
     /// What has not come to rest: nothing when everything has.
     fn unsettled(&self) -> Option<String> {
-        let edges = || self.edges.iter().enumerate().find_map(|(index, edge)| edge.unsettled(index));
-        let Some(leader) = self.leader() else { return Some("no ingester leads, or more than one".to_owned()) };
-        let state = self.store.state_of(leader);
-        let stalled = || {
-            let streams = self.edges.iter().enumerate();
-            let mut open = streams.flat_map(|(index, edge)| edge.open_streams().map(move |stream| (index, stream)));
-            open.find_map(|(index, stream)| self.ledger.stalled(index, stream, leader, state))
-        };
-        self.ledger.unsettled().or_else(edges).or_else(|| self.store.unsettled(leader)).or_else(stalled)
+        let agents = || (0..self.edges.len()).find_map(|index| self.unsettled_agent(index));
+        self.ledger.unsettled().or_else(agents)
     }
 
-    /// The one ingester that leads.
-    fn leader(&self) -> Option<usize> {
-        let mut leading = (0..self.clouds.len()).filter(|site| self.clouds[*site].leads());
-        leading.next().filter(|_| leading.next().is_none())
+    fn unsettled_agent(&self, index: usize) -> Option<String> {
+        let (edge, region) = (&self.edges[index], self.options.agents[index].id.region.as_str());
+        let Some(leader) = self.leader_of(region) else {
+            return Some(format!("no ingester leads region {region}, or more than one"));
+        };
+        let state = self.store.state_of(leader);
+        let stalled = || edge.open_streams().find_map(|stream| self.ledger.stalled(index, stream, leader, state));
+        let store = || self.store.unsettled(leader, &self.realms[leader]);
+        edge.unsettled(index).or_else(store).or_else(stalled).or_else(|| self.disobeys(index))
     }
 
     /// All agents as they are now, for whoever looks for the cause.
