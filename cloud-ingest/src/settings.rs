@@ -2,24 +2,24 @@
 //!
 //! One struct is the flags, the environment and the file at once, so that a setting is described in one place.
 
+mod config;
+mod database;
 mod places;
 mod realm;
 
-use crate::store::Synchronous;
-use clap::{Args, ValueEnum};
-use fogline_door::http::HttpConfig;
+pub use config::IngestConfig;
+pub use database::{InfluxSettings, StoreKind};
+
+use clap::Args;
 use fogline_protocol::ids::Name;
-use fogline_protocol::node::CloudTuning;
-use fogline_protocol::realm::Realm;
 use fogline_protocol::usecase::LimitRule;
-use fogline_protocol::usecase::power::{PRICE_EUR_PER_KWH, Places};
-use fogline_runtime::link::{BrokerAddress, LinkSecurity};
+use fogline_protocol::usecase::power::PRICE_EUR_PER_KWH;
+use fogline_runtime::link::BrokerAddress;
 use fogline_runtime::settings::SecuritySettings;
 use fogline_service::settings::{Asked, FileCommand, SettingsError, SettingsFile};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Where the ingester serves HTTP unless it is told otherwise.
@@ -42,19 +42,6 @@ pub const DEFAULT_NAME: &str = "ingest-1";
 
 /// Holds the password where a container platform hands it over in the environment.
 const PASSWORD_VARIABLE: &str = "FOGLINE_INGEST_PASSWORD";
-
-/// Where readings go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreKind {
-    /// A SQLite file in the data directory.
-    #[default]
-    Sqlite,
-    /// InfluxDB, and the ingester's own state in a SQLite file.
-    Influxdb,
-    /// Nowhere: for measuring everything else.
-    Null,
-}
 
 /// The settings of an ingester, each optional; what they mean is described at [`IngestConfig`].
 #[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
@@ -171,70 +158,6 @@ pub struct IngestArgs {
     pub instead: FileCommand,
 }
 
-/// Where InfluxDB is.
-#[derive(Clone, PartialEq, Eq)]
-pub struct InfluxSettings {
-    /// `http://host:port`.
-    pub url: String,
-    /// The organisation.
-    pub org: String,
-    /// The bucket.
-    pub bucket: String,
-    /// The token; empty for none. Never shown.
-    pub token: String,
-}
-
-impl std::fmt::Debug for InfluxSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "InfluxSettings {{ url: {:?}, org: {:?}, bucket: {:?} }}", self.url, self.org, self.bucket)
-    }
-}
-
-/// An ingester's configuration, complete and checked.
-#[derive(Debug, Clone)]
-pub struct IngestConfig {
-    /// The brokers of all sites: it is connected to each of them. Of a cluster: to one of them.
-    pub brokers: Vec<BrokerAddress>,
-    /// Whether the brokers are one cluster, which has what is said to any of them.
-    pub cluster: bool,
-    /// Whom it trusts, and who it says it is.
-    pub security: LinkSecurity,
-    /// Its name.
-    pub name: Name,
-    /// Whose agents it takes.
-    pub realm: Realm,
-    /// Of several that would lead the highest does.
-    pub rank: u32,
-    /// Whether another ingester of this machine uses the same SQLite file.
-    pub shared: bool,
-    /// What those that share its InfluxDB call it.
-    pub store_name: Option<String>,
-    /// Where its files are.
-    pub data_dir: PathBuf,
-    /// Where readings go.
-    pub store: StoreKind,
-    /// When a write counts as done.
-    pub synchronous: Synchronous,
-    /// Where InfluxDB is; only for that store.
-    pub influxdb: Option<InfluxSettings>,
-    /// Where health, metrics and API are served, and to whom.
-    pub http: HttpConfig,
-    /// Most bytes of readings between the network and the store, 1 MiB to 1 GiB.
-    pub memory_bytes: u64,
-    /// Bytes that all agents together may have unacknowledged, 64 KiB to 1 GiB.
-    pub credit_bytes: u64,
-    /// The most readings that the store is given a second: for measurements. None: as many as it takes.
-    pub store_rate: Option<u32>,
-    /// How long a window stays open after its end, at most 60 s.
-    pub grace: Duration,
-    /// How limits follow from averages.
-    pub limit_rule: LimitRule,
-    /// Where households are.
-    pub places: Arc<Places>,
-    /// What a kilowatt-hour costs, in euros.
-    pub price_eur_per_kwh: f64,
-}
-
 impl IngestArgs {
     /// The configuration in effect.
     ///
@@ -276,17 +199,6 @@ impl fogline_service::settings::Settings for Settings {
 
     fn defaults(_: &Self) -> Self {
         Self::defaults()
-    }
-}
-
-impl IngestConfig {
-    /// The brokers of each connection that it keeps up, to one of them at a time.
-    pub(crate) fn connections(&self) -> Vec<Vec<BrokerAddress>> {
-        if self.cluster {
-            vec![self.brokers.clone()]
-        } else {
-            self.brokers.iter().map(|one| vec![one.clone()]).collect()
-        }
     }
 }
 
@@ -374,7 +286,13 @@ impl Settings {
         let realm = realm::realm(&self.regions, self.share.as_deref(), problems);
         let store = self.store.unwrap_or_default();
         let influxdb = (store == StoreKind::Influxdb).then(|| {
-            influxdb(self.influxdb_url, self.influxdb_org, self.influxdb_bucket, self.influxdb_token_file, problems)
+            database::influxdb(
+                self.influxdb_url,
+                self.influxdb_org,
+                self.influxdb_bucket,
+                self.influxdb_token_file,
+                problems,
+            )
         });
         let shared = self.shared.unwrap_or(false);
         if shared && store != StoreKind::Sqlite {
@@ -401,7 +319,7 @@ impl Settings {
             store_name: self.store_name,
             data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("fogline-data/ingest")),
             store,
-            synchronous: synchronous(self.synchronous.as_deref(), problems),
+            synchronous: database::synchronous(self.synchronous.as_deref(), problems),
             influxdb,
             http: self.http.checked(HTTP_DEFAULT, problems),
             memory_bytes,
@@ -415,15 +333,6 @@ impl Settings {
     }
 }
 
-impl IngestConfig {
-    /// What of it can change while it runs.
-    #[must_use]
-    pub const fn tuning(&self) -> CloudTuning {
-        let Self { memory_bytes, credit_bytes, limit_rule, .. } = *self;
-        CloudTuning { memory_bytes, credit_bytes, limit_rule }
-    }
-}
-
 /// Stands in for a name that was refused; the configuration is not used then.
 fn placeholder() -> Name {
     Name::new("x").unwrap_or_else(|_| unreachable!("a letter is a name"))
@@ -433,42 +342,6 @@ fn brokers(given: Vec<String>, problems: &mut Vec<String>) -> Vec<BrokerAddress>
     let given = if given.is_empty() { vec!["127.0.0.1:1883".to_owned()] } else { given };
     let parse = |text: String| text.parse().map_err(|error| problems.push(format!("broker: {text}: {error}"))).ok();
     given.into_iter().filter_map(parse).collect()
-}
-
-fn synchronous(given: Option<&str>, problems: &mut Vec<String>) -> Synchronous {
-    match given {
-        None | Some("full") => Synchronous::Full,
-        Some("normal") => Synchronous::Normal,
-        Some(other) => {
-            problems.push(format!("synchronous: {other:?} is neither full nor normal"));
-            Synchronous::Full
-        }
-    }
-}
-
-fn influxdb(
-    url: Option<String>,
-    org: Option<String>,
-    bucket: Option<String>,
-    token_file: Option<PathBuf>,
-    problems: &mut Vec<String>,
-) -> InfluxSettings {
-    if url.is_none() {
-        problems.push("influxdb_url: give InfluxDB's address with --influxdb-url http://HOST:8086".to_owned());
-    }
-    let read = |path: PathBuf| {
-        let read = std::fs::read_to_string(&path);
-        read.map_err(|error| problems.push(format!("influxdb_token_file: {}: {error}", path.display()))).ok()
-    };
-    // The variable is for container platforms that hand over secrets in the environment; a flag would show in ps.
-    let variable = std::env::var("FOGLINE_INGEST_INFLUXDB_TOKEN").ok();
-    let token = token_file.and_then(read).or(variable).unwrap_or_default().trim().to_owned();
-    InfluxSettings {
-        url: url.unwrap_or_default(),
-        org: org.unwrap_or_else(|| "fogline".to_owned()),
-        bucket: bucket.unwrap_or_else(|| "fogline".to_owned()),
-        token,
-    }
 }
 
 fn limit_rule(min: Option<f64>, max: Option<f64>, problems: &mut Vec<String>) -> LimitRule {

@@ -3,6 +3,7 @@
 //! One struct is the flags, the environment and the file at once, so that a setting is described in one place.
 
 mod check;
+mod choices;
 pub(crate) mod keys;
 mod limit;
 mod paths;
@@ -11,6 +12,7 @@ mod source;
 mod sources;
 
 pub use check::{AgentConfig, Until};
+pub use choices::{Durability, SourceKind, TimeFormat, WhenFull};
 pub use limit::LimitSettings;
 pub use scenario::ScenarioSettings;
 pub(crate) use source::NAME_RULE;
@@ -19,7 +21,7 @@ pub use sources::SourceEntry;
 
 use crate::durations::Span;
 use crate::source::csv::{Pace, Times};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use fogline_service::settings::{Asked, FileCommand, SettingsError, SettingsFile};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -28,60 +30,6 @@ fogline_door::http_settings!(
     /// Where health and metrics are served, and to whom.
     pub struct HttpSettings, prefix = "FOGLINE_AGENT", what = "health and metrics", default = "they are not served"
 );
-
-/// Where readings come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SourceKind {
-    /// Simulated sensors of a use case
-    Simulate,
-    /// JSON, a reading a line
-    Stdin,
-    /// A recording in a CSV file
-    Csv,
-    /// Many households: recordings, or simulated, by a clock of their own
-    Households,
-    /// Simulated parking garages
-    Garage,
-    /// Nowhere: only send what is queued
-    None,
-}
-
-/// What gives way when the queue is full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WhenFull {
-    /// The oldest readings
-    DropOldest,
-    /// New readings
-    DropNewest,
-    /// The source waits
-    Block,
-}
-
-/// When a commit counts as done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Durability {
-    /// When the disk has it: outlives a loss of power
-    Full,
-    /// When the system has it: outlives the death of the process
-    Normal,
-}
-
-/// How the times in a CSV file are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TimeFormat {
-    /// Microseconds since 1970
-    Us,
-    /// Milliseconds since 1970
-    Ms,
-    /// Seconds since 1970
-    S,
-    /// As in 2019-12-24T00:00:01.42+01:00
-    Rfc3339,
-}
 
 /// The settings of an agent, each optional; what they mean is described at [`AgentConfig`] and [`SourceConfig`].
 #[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Settings from flags, environment and file, and what is wrong with them.
 
 use super::*;
+use fogline_door::http::HttpConfig;
 
 fn resolve(settings: Settings) -> Result<IngestConfig, Vec<String>> {
     let args = IngestArgs { settings, ..IngestArgs::default() };
