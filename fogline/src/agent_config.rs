@@ -2,7 +2,7 @@
 
 use crate::analyst::api::AnalystError;
 use crate::cli::EXIT_USAGE;
-use crate::directive::{ApiArgs, Row, TargetArgs, WaitArgs, agents_of, change, directives, exit, show, time, who};
+use crate::directive::{ApiArgs, Row, TargetArgs, WaitArgs, agents_of, carry_out, change, directives, show, time, who};
 use clap::{Args, Subcommand};
 use fogline_agent::durations::Span;
 use fogline_protocol::sensing::{KEY, Sensing};
@@ -97,16 +97,12 @@ fn sensing(settings: &[Setting]) -> Sensing {
 #[must_use]
 pub fn execute(args: ConfigArgs) -> ExitCode {
     let ConfigArgs { api, order } = args;
-    if let Err(problem) = api.api() {
-        eprintln!("error: {problem}");
-        return ExitCode::from(EXIT_USAGE);
-    }
-    exit(match order {
+    carry_out(&api, || match order {
         Order::Set { target, settings, wait } => {
             let sensing = sensing(&settings);
             if let Err(error) = sensing.check() {
                 eprintln!("error: {error}");
-                return ExitCode::from(EXIT_USAGE);
+                return Ok(ExitCode::from(EXIT_USAGE));
             }
             change(&api, &wait, &target.path("config"), Some(&sensing.body()), |row| format!("set: {}", title(row)))
         }

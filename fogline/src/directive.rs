@@ -1,6 +1,7 @@
 //! What operators decide, over an ingester's API: whom it is for, setting it, and waiting until agents have answered.
 
 use crate::analyst::api::{AnalystError, Answer, Api};
+use crate::cli::EXIT_USAGE;
 use crate::table::Table;
 use clap::Args;
 use fogline_agent::calendar::utc;
@@ -281,9 +282,13 @@ pub(crate) fn who(by: Option<&String>) -> &str {
     by.map_or("-", String::as_str)
 }
 
-/// The exit status, and on standard error what went wrong.
-pub(crate) fn exit(result: Result<ExitCode, AnalystError>) -> ExitCode {
-    result.unwrap_or_else(|error| {
+/// Does what was ordered if the address can be one, and gives the exit status; what went wrong is on standard error.
+pub(crate) fn carry_out(args: &ApiArgs, order: impl FnOnce() -> Result<ExitCode, AnalystError>) -> ExitCode {
+    if let Err(problem) = args.api() {
+        eprintln!("error: {problem}");
+        return ExitCode::from(EXIT_USAGE);
+    }
+    order().unwrap_or_else(|error| {
         eprintln!("error: {error}");
         ExitCode::FAILURE
     })

@@ -1,8 +1,7 @@
 //! `fogline limit`: the speed limit of an agent or a region, by its operator.
 
 use crate::analyst::api::AnalystError;
-use crate::cli::EXIT_USAGE;
-use crate::directive::{ApiArgs, Row, TargetArgs, WaitArgs, change, directives, exit, time, who};
+use crate::directive::{ApiArgs, Row, TargetArgs, WaitArgs, carry_out, change, directives, time, who};
 use crate::table::Table;
 use clap::{Args, Subcommand};
 use fogline_agent::calendar::instant;
@@ -104,11 +103,7 @@ fn moment(text: &str) -> Result<Wall, String> {
 #[must_use]
 pub fn execute(args: LimitArgs) -> ExitCode {
     let LimitArgs { api, order } = args;
-    if let Err(problem) = api.api() {
-        eprintln!("error: {problem}");
-        return ExitCode::from(EXIT_USAGE);
-    }
-    exit(match order {
+    carry_out(&api, || match order {
         Order::Set { limit_kmh, target, end, wait } => {
             let body = json!({ "limit_kmh": limit_kmh, "until_us": end.us() });
             change(&api, &wait, &target.path("limit"), Some(&body), |row| format!("set: {}", title(row)))

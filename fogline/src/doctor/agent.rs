@@ -46,14 +46,7 @@ pub(super) fn check(findings: &mut Findings, progress: &Progress, config: &Agent
 
 /// Files of the settings that hold secrets or certificates.
 fn files(findings: &mut Findings, config: &AgentConfig) {
-    let security = &config.security;
-    if let Some(ca) = &security.ca {
-        certificates::file(findings, "CA of the broker", ca);
-    }
-    if let Some(own) = &security.certificate {
-        certificates::file(findings, "own certificate", &own.certificate);
-        certificates::secret(findings, "own key", &own.key);
-    }
+    certificates::of_link(findings, &config.security);
     if let Some(tls) = config.http.as_ref().and_then(|http| http.tls.as_ref()) {
         certificates::file(findings, "HTTP certificate", &tls.certificate);
         certificates::secret(findings, "HTTP key", &tls.key);

@@ -2,6 +2,7 @@
 
 use super::finding::Findings;
 use crate::figures::date;
+use fogline_runtime::link::LinkSecurity;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use x509_parser::pem::Pem;
@@ -34,6 +35,17 @@ pub(super) fn file(findings: &mut Findings, check: &str, path: &Path) {
             }
         }
         Err(error) => findings.fail(check, format!("{}: {error}", path.display()), "give a readable PEM file"),
+    }
+}
+
+/// The files that a program uses towards its brokers.
+pub(super) fn of_link(findings: &mut Findings, security: &LinkSecurity) {
+    if let Some(ca) = &security.ca {
+        file(findings, "CA of the broker", ca);
+    }
+    if let Some(own) = &security.certificate {
+        file(findings, "own certificate", &own.certificate);
+        secret(findings, "own key", &own.key);
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn check(findings: &mut Findings, progress: &Progress, config: &Inges
     progress.say("looking at the disk");
     disk::check(findings, &config.data_dir, None, 0);
     limits::open_files(findings, FILES);
-    files(findings, config);
+    certificates::of_link(findings, &config.security);
     let running = served::check(findings, &config.http);
     if let Some(influx) = &config.influxdb {
         progress.say("asking the database");
@@ -52,16 +52,5 @@ fn regions(realm: &Realm) -> Vec<&str> {
     match realm {
         Realm::Regions(regions) => regions.iter().map(Name::as_str).collect(),
         Realm::Share(_) | Realm::Everywhere => vec!["local"],
-    }
-}
-
-fn files(findings: &mut Findings, config: &IngestConfig) {
-    let security = &config.security;
-    if let Some(ca) = &security.ca {
-        certificates::file(findings, "CA of the broker", ca);
-    }
-    if let Some(own) = &security.certificate {
-        certificates::file(findings, "own certificate", &own.certificate);
-        certificates::secret(findings, "own key", &own.key);
     }
 }
