@@ -14,6 +14,7 @@
 //!   refused when a browser says that it comes from another site, and no answer lets another site read it.
 //! - Heads, bodies, handlers, answers, connections and wrong tokens are limited ([`Limits`]).
 //! - A handler finds who asks as an extension, [`Caller`], where tokens are configured.
+//! - What changes something is logged, with who asked; at `debug` where the handler says that it is [`Routine`].
 //! - Refusals are JSON: `status`, `title`, `detail` ([`Problem`]).
 
 mod ask;
@@ -29,6 +30,7 @@ mod headers;
 mod limits;
 mod patient;
 mod problem;
+mod routine;
 mod settings;
 mod token;
 mod tokens;
@@ -42,5 +44,6 @@ pub use error::DoorError;
 pub use headers::DataImages;
 pub use limits::Limits;
 pub use problem::Problem;
+pub use routine::Routine;
 pub use token::file::{TokenFileError, add, list, remove};
 pub use token::{Caller, NewToken, Role};

@@ -6,6 +6,7 @@ mod access;
 #[path = "../tls/authority.rs"]
 mod authority;
 mod browsers;
+mod changes;
 mod limits;
 mod running;
 mod secure;

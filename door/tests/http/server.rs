@@ -5,7 +5,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use fogline_door::http::{Caller, DataImages, Door, HttpConfig, Limits, Role, add, serve};
+use fogline_door::http::{Caller, DataImages, Door, HttpConfig, Limits, Role, Routine, add, serve};
 use futures_util::stream::{Stream, unfold};
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -99,6 +99,7 @@ pub(crate) fn routes() -> Router {
         .route("/who", get(who).post(who))
         .route("/length", post(|body: Bytes| async move { body.len().to_string() }))
         .route("/drips", get(async || Body::from_stream(drips())))
+        .route("/pushed", post(|| async { (Extension(Routine), "kept") }))
         .route("/never", get(std::future::pending::<String>))
         .route("/big", get(|| async { Body::from(vec![0; 64 << 20]).into_response() }))
 }

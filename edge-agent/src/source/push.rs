@@ -15,8 +15,8 @@ use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::{Json, Router, body::Bytes};
-use fogline_door::http::{HttpConfig, Limits, Problem, serve};
+use axum::{Extension, Json, Router, body::Bytes};
+use fogline_door::http::{HttpConfig, Limits, Problem, Routine, serve};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ struct Receiver {
 
 async fn take(State(receiver): State<Arc<Receiver>>, body: Bytes) -> Response {
     match keep(&receiver, &body).await {
-        Ok(committed) => Json(serde_json::json!({ "committed": committed })).into_response(),
+        Ok(committed) => (Extension(Routine), Json(serde_json::json!({ "committed": committed }))).into_response(),
         Err(problem) => problem.into_response(),
     }
 }
