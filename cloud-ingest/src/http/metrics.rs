@@ -52,6 +52,9 @@ fn render(site: &SiteSnapshot, link: LinkMetrics, brokers: &[String]) -> String 
         let agents = snapshot.at_brokers.get(&place).copied().unwrap_or(0);
         writeln!(out, "{at}{{broker=\"{broker}\"}} {agents}").ok();
     }
+    let takes = "fogline_ingest_takes_info";
+    writeln!(out, "# HELP {takes} Whose agents it takes while it leads.\n# TYPE {takes} gauge").ok();
+    writeln!(out, "{takes}{{takes=\"{}\"}} 1", site.realm).ok();
     out += &fogline_service::reload::metrics("fogline_ingest");
     let build = "fogline_build_info";
     writeln!(out, "# HELP {build} The program.\n# TYPE {build} gauge").ok();

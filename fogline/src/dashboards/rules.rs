@@ -87,15 +87,19 @@ fn dead_letters() -> Rule {
     }
 }
 
+/// One of each realm: what an ingester takes is a metric of its own, so that `fogline_ingest_leading` stays one series for each. Where
+/// there is no ingester at all the answer is 0 all the same.
+const LEADERS: &str = "sum by (takes) (fogline_ingest_leading * on (job, instance) group_left (takes) fogline_ingest_takes_info) or on () vector(0)";
+
 /// Asks Prometheus: without a leader nobody writes to InfluxDB.
 fn no_leader() -> Rule {
     Rule {
         uid: "fogline-no-leader",
         title: "No leader",
-        summary: "No ingester takes readings",
+        summary: "No ingester takes readings{{ with .Labels.takes }} of {{ . }}{{ end }}",
         advice: "Look whether ingesters run and reach their brokers. Agents queue meanwhile.",
         severity: "critical",
-        ask: Ask::Prometheus("sum(fogline_ingest_leading) or vector(0)"),
+        ask: Ask::Prometheus(LEADERS),
         bad: Bad::Below(1.0),
         lasts: "30s",
         no_data: "Alerting",
