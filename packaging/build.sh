@@ -21,8 +21,8 @@ case $target in
     # Rust brings musl for this target. C code (SQLite, ring) is compiled by Debian's cross compiler, with glibc's headers.
     export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=${CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER:-aarch64-linux-gnu-gcc}
     export CC_aarch64_unknown_linux_musl=${CC_aarch64_unknown_linux_musl:-aarch64-linux-gnu-gcc}
-    # What glibc's headers make of fortified functions musl does not have.
-    export CFLAGS_aarch64_unknown_linux_musl=${CFLAGS_aarch64_unknown_linux_musl:--U_FORTIFY_SOURCE}
+    # What these make of fortified functions and of 64-bit file offsets (open64 and the like) musl does not have, nor need.
+    export CFLAGS_aarch64_unknown_linux_musl=${CFLAGS_aarch64_unknown_linux_musl:--U_FORTIFY_SOURCE -DSQLITE_DISABLE_LFS}
     ;;
   *)
     echo "$0: $target: give x86_64-unknown-linux-musl or aarch64-unknown-linux-musl" >&2
@@ -30,7 +30,10 @@ case $target in
     ;;
 esac
 
-cargo build --locked --profile packaged --target "$target" "${programs[@]/#/--package=}"
+# Each by itself: built together, all would have what one of them needs of a library.
+for program in "${programs[@]}"; do
+  cargo build --locked --profile packaged --target "$target" --package "$program"
+done
 
 # Man pages, completions and settings files come from the programs themselves; those of this machine, which can be run whatever is built.
 cargo build --locked --package fogline

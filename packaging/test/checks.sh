@@ -55,6 +55,7 @@ settings_are_good() {
 }
 
 broker_and_ingester_run_and_the_agent_waits() {
+  inside systemctl is-enabled --quiet fogline-broker fogline-ingest || fail "they would not start with the machine"
   wait_for 60 "broker and ingester" active fogline-broker fogline-ingest || fail "they do not run"
   ! active fogline-agent || fail "the agent runs before it knows its source"
 }
