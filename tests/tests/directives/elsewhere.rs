@@ -6,7 +6,7 @@ use fogline_tests::real::{Broker, IngesterRecipe, Kind};
 #[test]
 fn a_region_that_another_ingester_takes_is_not_decided_for() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(broker) = Broker::start(Kind::Embedded, folder.path()) else { return };
+    let Some(broker) = Broker::start(Kind::under_test(), folder.path()) else { return };
     let recipe = IngesterRecipe::new("ingest-1", &[&broker], &folder.path().join("ingest"));
     let ingester = recipe.args(["--region", "a7,a8"]).start();
     for line in [
