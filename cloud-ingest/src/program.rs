@@ -66,7 +66,7 @@ pub async fn run(
     ready: oneshot::Sender<Running>,
 ) -> anyhow::Result<()> {
     let clock = Clock::new();
-    let traced = Traced::start(config.name.as_str())?;
+    let traced = Traced::start(&config.traces, config.name.as_str())?;
     let database = database(&config);
     let (store, identity) = open_store(&config, &database)?;
     let _same_agents = config.shared.then(|| share_as(&database, &config.realm)).transpose()?;

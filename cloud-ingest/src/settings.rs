@@ -15,7 +15,7 @@ use fogline_protocol::ids::Name;
 use fogline_protocol::usecase::LimitRule;
 use fogline_protocol::usecase::power::PRICE_EUR_PER_KWH;
 use fogline_runtime::link::BrokerAddress;
-use fogline_runtime::settings::SecuritySettings;
+use fogline_runtime::settings::{SecuritySettings, TracesSettings};
 use fogline_service::settings::{Asked, FileCommand, SettingsError, SettingsFile};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -142,6 +142,10 @@ pub struct Settings {
     /// File that holds the password or token [default: what FOGLINE_INGEST_PASSWORD holds, or none]
     #[arg(long, value_name = "FILE", env = "FOGLINE_INGEST_PASSWORD_FILE", help_heading = "Security")]
     pub password_file: Option<PathBuf>,
+    /// Where traces go.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub traces: TracesSettings,
 }
 
 /// The command line of an ingester.
@@ -224,6 +228,7 @@ impl Settings {
             limit_min_kmh: Some(rule.min_kmh),
             limit_max_kmh: Some(rule.max_kmh),
             price_eur_per_kwh: Some(PRICE_EUR_PER_KWH),
+            traces: TracesSettings::defaults(),
             ..Self::default()
         }
     }
@@ -263,6 +268,7 @@ impl Settings {
             broker_key: self.broker_key.or(other.broker_key),
             user: self.user.or(other.user),
             password_file: self.password_file.or(other.password_file),
+            traces: self.traces.or(other.traces),
         }
     }
 
@@ -301,6 +307,7 @@ impl Settings {
             );
         }
         let brokers = brokers(self.brokers, problems);
+        self.traces.check(problems);
         let given = SecuritySettings {
             broker_ca: self.broker_ca,
             broker_cert: self.broker_cert,
@@ -325,6 +332,7 @@ impl Settings {
             memory_bytes,
             credit_bytes,
             store_rate: self.store_rate,
+            traces: self.traces,
             grace,
             limit_rule: limit_rule(self.limit_min_kmh, self.limit_max_kmh, problems),
             places: places::places(self.households.as_deref(), self.postcodes.as_deref(), problems),

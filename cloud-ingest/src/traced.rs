@@ -11,6 +11,7 @@ use fogline_protocol::node::{SiteEffect, SiteInput};
 use fogline_protocol::store::{Commit, StoreAnswer, StoreCommand};
 use fogline_protocol::time::Wall;
 use fogline_protocol::topic::{Down, Topic, Up};
+use fogline_runtime::settings::TracesSettings;
 use fogline_runtime::traces::{BatchId, Traces, TracesError, Value, span};
 use std::collections::VecDeque;
 
@@ -34,9 +35,9 @@ struct Followed {
 }
 
 impl Traced {
-    /// As the environment asks for it; `name` is who this is.
-    pub(crate) fn start(name: &str) -> Result<Self, TracesError> {
-        Ok(Self { traces: Traces::from_environment("fogline-ingest", name)?, ..Self::default() })
+    /// As the settings ask for it; `name` is who this is.
+    pub(crate) fn start(settings: &TracesSettings, name: &str) -> Result<Self, TracesError> {
+        Ok(Self { traces: Traces::start(settings, "fogline-ingest", name)?, ..Self::default() })
     }
 
     /// The node is told this.

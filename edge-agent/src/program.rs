@@ -83,7 +83,7 @@ pub async fn run_with(
     shutdown: impl Future<Output = ()> + Send,
     ready: oneshot::Sender<Running>,
 ) -> anyhow::Result<()> {
-    let (traced, clock) = (Traced::start(&config.id.to_string())?, Clock::new());
+    let (traced, clock) = (Traced::start(&config.traces, &config.id.to_string())?, Clock::new());
     make_dir(&config.data_dir)?;
     let queue = queue_path(&config.data_dir);
     let Outbox { state, handle, answers } = open_queue(&config, &queue)?;

@@ -22,6 +22,7 @@ pub use sources::SourceEntry;
 use crate::durations::Span;
 use crate::source::csv::{Pace, Times};
 use clap::Args;
+use fogline_runtime::settings::TracesSettings;
 use fogline_service::settings::{Asked, FileCommand, SettingsError, SettingsFile};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -192,6 +193,10 @@ pub struct Settings {
     /// Lines before the line that names the columns [default: 0]
     #[arg(long, value_name = "COUNT", env = "FOGLINE_AGENT_TITLE_LINES", help_heading = "Source csv")]
     pub title_lines: Option<u64>,
+    /// Where traces go.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub traces: TracesSettings,
 }
 
 /// Of several sources, for those who look at a printed file.
@@ -356,6 +361,7 @@ impl Settings {
             value_columns: list(self.value_columns, other.value_columns),
             delimiter: self.delimiter.or(other.delimiter),
             title_lines: self.title_lines.or(other.title_lines),
+            traces: self.traces.or(other.traces),
         }
     }
 }

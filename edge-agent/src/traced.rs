@@ -14,6 +14,7 @@ use fogline_protocol::queue::QueueAnswer;
 use fogline_protocol::time::Wall;
 use fogline_protocol::topic::{Down, Topic, Up};
 use fogline_protocol::wire::{Ack, Batch, Message};
+use fogline_runtime::settings::TracesSettings;
 use fogline_runtime::traces::{BatchId, Span, Traces, TracesError, Value, span};
 use std::collections::VecDeque;
 
@@ -42,9 +43,9 @@ struct Followed {
 }
 
 impl Traced {
-    /// As the environment asks for it; `name` is who this is.
-    pub(crate) fn start(name: &str) -> Result<Self, TracesError> {
-        Ok(Self { traces: Traces::from_environment("fogline-agent", name)?, ..Self::default() })
+    /// As the settings ask for it; `name` is who this is.
+    pub(crate) fn start(settings: &TracesSettings, name: &str) -> Result<Self, TracesError> {
+        Ok(Self { traces: Traces::start(settings, "fogline-agent", name)?, ..Self::default() })
     }
 
     /// The node has asked for this.

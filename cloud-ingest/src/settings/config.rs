@@ -9,6 +9,7 @@ use fogline_protocol::realm::Realm;
 use fogline_protocol::usecase::LimitRule;
 use fogline_protocol::usecase::power::Places;
 use fogline_runtime::link::{BrokerAddress, LinkSecurity};
+use fogline_runtime::settings::TracesSettings;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,8 @@ pub struct IngestConfig {
     pub credit_bytes: u64,
     /// The most readings that the store is given a second: for measurements. None: as many as it takes.
     pub store_rate: Option<u32>,
+    /// Where traces go.
+    pub traces: TracesSettings,
     /// How long a window stays open after its end, at most 60 s.
     pub grace: Duration,
     /// How limits follow from averages.

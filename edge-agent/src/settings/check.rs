@@ -21,7 +21,7 @@ use fogline_protocol::trial::TRIAL_FOR;
 use fogline_protocol::usecase::REGISTRY;
 use fogline_runtime::link::{BrokerAddress, LinkSecurity};
 use fogline_runtime::outbox::Synchronous;
-use fogline_runtime::settings::SecuritySettings;
+use fogline_runtime::settings::{SecuritySettings, TracesSettings};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -110,6 +110,8 @@ pub struct AgentConfig {
     pub limit_sinks: LimitSinks,
     /// Where health and metrics are served. Default: nowhere.
     pub http: Option<HttpConfig>,
+    /// Where traces go. Default: where the environment says, or nowhere.
+    pub traces: TracesSettings,
 }
 
 impl AgentConfig {
@@ -143,6 +145,7 @@ impl AgentConfig {
             default_limit_kmh: DEFAULT_LIMIT_KMH,
             limit_sinks: LimitSinks::default(),
             http: None,
+            traces: TracesSettings::defaults(),
         }
     }
 }
@@ -171,6 +174,7 @@ impl Settings {
             ask_every: Some(Span(ASK_EVERY)),
             until: Some(Until::Stopped),
             limit: LimitSettings::defaults(&given.limit),
+            traces: TracesSettings::defaults(),
             ..Self::source_defaults(given)
         }
     }
@@ -198,6 +202,7 @@ impl Settings {
         let questions = self.check_questions(problems);
         let (source, sources) = self.check_sources(given, id.as_ref(), problems);
         let until = self.until.unwrap_or_default();
+        self.traces.check(problems);
         let (default_limit_kmh, limit_sinks) = self.limit.check(id.as_ref(), problems);
         let http = check_http(self.http, problems);
         let synchronous = match self.synchronous {
@@ -226,6 +231,7 @@ impl Settings {
             default_limit_kmh,
             limit_sinks,
             http,
+            traces: self.traces,
         })
     }
 

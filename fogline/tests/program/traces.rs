@@ -79,8 +79,10 @@ async fn one_trace_goes_from_the_sample_to_the_acknowledgement() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let mut broker = Program::start(&["broker", "--listen", "127.0.0.1:0"]);
     let address = broker.line().await.unwrap().rsplit(' ').next().unwrap().to_owned();
-    let ingest = ["ingest", "--broker", &address, "--http", "127.0.0.1:0", "--data-dir", &path("i")];
-    let mut ingester = Program::start_with(&ingest, &env);
+    // The one is told by its file, the other by the environment.
+    std::fs::write(path("i.toml"), format!("traces_endpoint = '{url}'\ntraces_share = 1.0\n")).unwrap();
+    let ingest = ["ingest", "--broker", &address, "--http", "127.0.0.1:0", "--data-dir", &path("i"), "--config"];
+    let mut ingester = Program::start(&[&ingest[..], &[&path("i.toml")]].concat());
     ingester.line().await.unwrap();
     let agent = ["agent", "run", "--name", "lane-1", "--broker", &address, "--data-dir", &path("a")];
     let _agent = Program::start_with(&[&agent[..], &["--source", "simulate"]].concat(), &env);
@@ -125,6 +127,6 @@ fn a_collector_that_cannot_be_is_said_at_the_start() {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_fogline"));
     command.args(["agent", "run", "--source", "none", "--data-dir"]).arg(folder.path());
     let output = command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4318").output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("give http://HOST:4318"), "{output:?}");
 }

@@ -72,8 +72,8 @@ fn all_that_is_wrong_is_said_with_line_and_remedy() {
         (
             "fogline-agent",
             vec!["run"],
-            "source = 'simulate'\nrate = 0.01\ncommit_every = 50\nname = \n",
-            ["2: rate: 0.01 readings a second", "3: commit_every: ", "4: not TOML: "],
+            "source = 'simulate'\ntraces_endpoint = 'https://x'\ncommit_every = 50\nname = \n",
+            ["2: traces_endpoint: it does not begin with http://", "3: commit_every: ", "4: not TOML: "],
         ),
     ] {
         std::fs::write(&file, text).unwrap();
