@@ -25,7 +25,7 @@ agents_package_is_small() {
 }
 
 lintian_finds_nothing() {
-  lintian --allow-root --fail-on warning --suppress-tags-from-file packaging/debian/lintian-not-for-us "$out"/*.deb
+  lintian --allow-root --fail-on error,warning --suppress-tags-from-file packaging/debian/lintian-not-for-us "$out"/*.deb
 }
 
 they_install() {
