@@ -253,6 +253,17 @@ fn whoever_comes_after_its_end_is_not_told_of_it() {
 }
 
 #[test]
+fn an_agent_that_says_no_hello_because_an_earlier_life_has_answered_it_is_told_all_the_same() {
+    let mut desk = Desk::new();
+    desk.hello("lane-1");
+    let mut desk = desk.restart(1);
+    desk.direct(1, None, Some((80, 10 * MINUTE)));
+    assert_eq!(desk.told, [], "nobody is known");
+    desk.car("lane-1", 100);
+    assert_eq!(desk.body("lane-1")["limit_kmh"], 80.0);
+}
+
+#[test]
 fn an_agent_whose_queue_file_is_a_new_one_is_told_again() {
     let mut desk = Desk::new();
     desk.hello("lane-1");

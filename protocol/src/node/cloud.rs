@@ -133,6 +133,7 @@ impl CloudNode {
             self.counters.refuse("topic");
             return;
         };
+        let newcomer = (!self.agents.knows(&id)).then(|| id.clone());
         if !self.agents.admit(&id, broker, now.mono) {
             self.counters.refuse("too_many_agents");
             return;
@@ -152,6 +153,8 @@ impl CloudNode {
         if let Err(error) = understood {
             self.refuse(&error);
         }
+        // Who had an answer to its hello from an earlier life of this ingester, or from another one, says none to this one.
+        newcomer.into_iter().for_each(|id| self.direct_agent(&id, now));
     }
 
     fn refuse(&mut self, error: &WireError) {

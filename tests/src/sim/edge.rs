@@ -53,8 +53,8 @@ pub struct Edge {
     /// The newest hello as it was first said, and whether it was answered.
     hello: Option<Hello>,
     hello_answered: bool,
-    /// Its disk is an old copy.
-    old_disk: bool,
+    /// Its disk was exchanged.
+    other_disk: bool,
 }
 
 impl Edge {
@@ -73,14 +73,14 @@ impl Edge {
             granted_at_load: PAYLOAD_BYTES,
             hello: None,
             hello_answered: true,
-            old_disk: false,
+            other_disk: false,
         }
     }
 
-    /// True when its disk is an old copy, on which what it was told later is not.
+    /// True when its disk was exchanged, and may lack what it was told.
     #[must_use]
-    pub const fn has_old_disk(&self) -> bool {
-        self.old_disk
+    pub const fn has_other_disk(&self) -> bool {
+        self.other_disk
     }
 
     /// True while the program does not run.
@@ -144,10 +144,10 @@ impl World {
         let edge = &mut self.edges[index];
         edge.port.set_careless(self.saboteur.ignores_seals());
         let (mut state, rows, exchanged) = edge.port.open();
-        edge.old_disk = edge.port.holds_old_copy();
+        edge.other_disk |= exchanged;
         self.ledger.opened(index, &state, &rows, exchanged)?;
         self.trials.opened(index, &state.decisions, exchanged)?;
-        self.limits.lasts(index, None);
+        self.limits.started(index);
         edge.source.restart(&state.positions, exchanged);
         self.saboteur.opened(index, &mut state);
         let config = EdgeConfig {

@@ -190,6 +190,12 @@ impl Limits {
         *last = end_us.max(*last);
     }
 
+    /// An agent starts: how long what it knows lasts is a matter of its wall clock now, which may be wrong.
+    pub fn started(&mut self, agent: usize) {
+        self.heard.retain(|(of, ..), _| *of != agent);
+        self.ends_us.remove(&agent);
+    }
+
     /// A limit that an agent heard of since its start is in force, or none is any more.
     pub fn lasts(&mut self, agent: usize, decision: Option<&Decision>) {
         let end_us = decision.and_then(|of| self.heard.get(&(agent, of.term.clone(), of.seq)));

@@ -161,6 +161,11 @@ impl World {
 
     /// What is not as operators decided, once all is quiet.
     pub(super) fn disobeys(&self, index: usize) -> Option<String> {
+        // An agent with another disk may lack what it has answered, and one that leads without all that another one knew cannot see
+        // what agents have heard of.
+        if !self.is_exact() || self.edges[index].has_other_disk() {
+            return None;
+        }
         let id = &self.options.agents[index].id;
         let leader = self.leader_of(id.region.as_str())?;
         let state = &self.store.states[self.store.state_of(leader)];
@@ -174,9 +179,7 @@ impl World {
         let snapshot = self.edges[index].snapshot()?;
         let limit = snapshot.in_force.iter().find(|decision| decision.key == LIMIT);
         let found = limit.and_then(|limit| directive_of(&limit.body));
-        let known = expected.is_some() || self.is_exact();
-        // Nobody sees that what an agent remembers is an old copy.
-        let obeys = found == expected || !known || self.edges[index].has_old_disk();
+        let obeys = found == expected;
         (!obeys)
             .then(|| format!("agent {index} works with the limit of directive {found:?}, not {expected:?}: {limit:?}"))
     }
@@ -187,8 +190,7 @@ impl World {
             return Some(format!("agent {index} still tries a configuration: {report:?}"));
         }
         let Some(directive) = expected else {
-            let obeys = report.in_force == sensing::Sensing::default() || !self.is_exact();
-            let obeys = obeys || self.edges[index].has_old_disk();
+            let obeys = report.in_force == sensing::Sensing::default();
             return (!obeys).then(|| format!("agent {index} works with {report:?}, and nothing is set"));
         };
         let told = state.decisions.get(&(self.options.agents[index].id.clone(), sensing::KEY.to_owned()));
@@ -199,7 +201,6 @@ impl World {
             Fate::Acknowledged(Outcome::RolledBack) => true,
             _ => false,
         };
-        let obeys = obeys || (self.edges[index].has_old_disk() && told.fate != Fate::Outstanding);
         (!obeys).then(|| format!("agent {index} works with {report:?} of {directive:?}, {:?}", told.fate))
     }
 

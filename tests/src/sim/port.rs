@@ -19,7 +19,6 @@ pub struct Port {
     disk: SimDisk,
     copy: Option<DiskCopy>,
     exchanged: bool,
-    old_copy: bool,
     delay_us: u64,
     rng: Rng,
     trouble: Option<QueueFault>,
@@ -41,7 +40,6 @@ impl Port {
             disk: SimDisk::new(limits),
             copy: None,
             exchanged: false,
-            old_copy: false,
             delay_us,
             rng,
             trouble: None,
@@ -49,12 +47,6 @@ impl Port {
             doing: None,
             put_off: Vec::new(),
         }
-    }
-
-    /// Whether the disk is a copy that somebody made.
-    #[must_use]
-    pub const fn holds_old_copy(&self) -> bool {
-        self.old_copy
     }
 
     /// Opens the queue.
@@ -174,14 +166,14 @@ impl Port {
     pub fn restore(&mut self) -> bool {
         let Some(copy) = &self.copy else { return false };
         self.disk.restore(copy);
-        (self.exchanged, self.old_copy) = (true, true);
+        self.exchanged = true;
         true
     }
 
     /// The disk is replaced by an empty one.
     pub fn lose(&mut self) {
         self.disk.lose();
-        (self.exchanged, self.old_copy) = (true, false);
+        self.exchanged = true;
     }
 }
 

@@ -43,8 +43,8 @@ struct Book {
     asked: Option<Record>,
     in_force: Sensing,
     tried: Option<Tried>,
-    /// The directive that is tried, and how often the program was started meanwhile.
-    starts: (Option<u64>, u32),
+    /// The directive that is tried, and how often it was applied.
+    tries: (Option<u64>, u32),
 }
 
 /// The books of all trials.
@@ -76,8 +76,8 @@ impl Trials {
         let kept = saved.iter().find(|saved| saved.decision.key == KEY).map(record).transpose()?;
         let book = self.books.entry(agent).or_default();
         let tried = kept.filter(|kept| kept.phase == Phase::Trying).and_then(|kept| kept.directive);
-        let starts = if book.starts.0 == tried && !exchanged { book.starts.1 + 1 } else { 0 };
-        *book = Book { kept, starts: (tried, starts), ..Book::default() };
+        let times = if book.tries.0 == tried && !exchanged { book.tries.1 } else { 0 };
+        *book = Book { kept, tries: (tried, times), ..Book::default() };
         Ok(())
     }
 
@@ -107,8 +107,8 @@ impl Trials {
     pub fn kept(&mut self, agent: usize, key: &str, coverage: &mut Coverage) {
         let book = self.books.entry(agent).or_default();
         let Some(asked) = book.asked.take_if(|_| key == KEY) else { return };
-        if asked.phase == Phase::Trying && book.starts.0 != asked.directive {
-            book.starts = (asked.directive, 0);
+        if asked.phase == Phase::Trying && book.tries.0 != asked.directive {
+            book.tries = (asked.directive, 0);
         }
         if asked.phase != Phase::Trying {
             book.tried = None;
@@ -138,8 +138,10 @@ impl Trials {
         require(tries || sensing == good, || {
             format!("UNKEPT: agent {agent} works with {sensing:?}, kept is {kept:?}")
         })?;
-        require(!tries || book.starts.1 <= STARTS_MAX, || {
-            format!("TRIED AGAIN: agent {agent} was started {} times while it tried {sensing:?}", book.starts.1)
+        // At first, and after each start that it outlives.
+        book.tries.1 += u32::from(tries);
+        require(!tries || book.tries.1 <= STARTS_MAX + 1, || {
+            format!("TRIED AGAIN: agent {agent} works with {sensing:?} for the {}. time", book.tries.1)
         })?;
         book.in_force = sensing;
         book.tried = tries.then_some(Tried { since_us: now_us, asked: None, heard: false });
