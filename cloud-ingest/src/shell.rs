@@ -143,7 +143,7 @@ impl Shell<SiteNode> for IngestShell {
         let now = self.clock.now().mono;
         self.heart.beat(|| {
             let SiteSnapshot { role, connected, .. } = node.snapshot(now);
-            format!("{role:?}, {} brokers connected", connected.len())
+            format!("{role}, connected to {} brokers", connected.len())
         })
     }
 }

@@ -172,6 +172,11 @@ pub fn directive_of(body: &Value) -> Option<u64> {
     body.get("directive")?.as_u64()
 }
 
+/// In place of the body of a directive that was not answered in its time: it has the number that no directive has.
+pub(crate) fn unknown() -> Value {
+    json!({ "directive": 0 })
+}
+
 /// What a register's body says when an operator took back what he had set, and nothing takes its place.
 #[must_use]
 pub fn nothing(key: &str) -> Value {

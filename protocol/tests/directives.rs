@@ -322,6 +322,22 @@ fn an_agent_that_is_away_is_told_when_it_is_back_also_of_the_end() {
 }
 
 #[test]
+fn whoever_missed_a_shorter_directive_does_not_keep_to_the_longer_one_before_it() {
+    for gone in [2, 30 * MINUTE] {
+        let mut desk = Desk::new();
+        desk.hello("lane-1");
+        desk.direct(1, None, Some((80, 60 * MINUTE)));
+        desk.answering = false;
+        desk.direct(2, None, Some((60, 1)));
+        desk.pass(gone);
+        desk.told.clear();
+        desk.answering = true;
+        desk.hello("lane-1");
+        assert_eq!(desk.body("lane-1"), json!({ "limit_kmh": null }), "after {gone} s");
+    }
+}
+
+#[test]
 fn a_directive_outlives_the_ingester_and_so_does_its_end() {
     let mut desk = Desk::new();
     desk.hello("lane-1");

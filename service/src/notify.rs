@@ -5,8 +5,8 @@
 use sd_notify::NotifyState;
 use std::time::{Duration, Instant};
 
-/// How often the state is told where no watchdog asks for it.
-const STATUS_EVERY: Duration = Duration::from_secs(10);
+/// How often the state is told, where no watchdog asks for it more often.
+const STATUS_EVERY: Duration = Duration::from_secs(5);
 /// The manager gives up after its time; it hears of a program so many times within it.
 const TIMES: u32 = 4;
 
@@ -50,7 +50,7 @@ impl Heart {
     #[must_use]
     pub fn new() -> Self {
         let listens = std::env::var_os("NOTIFY_SOCKET").is_some();
-        let watchdog = sd_notify::watchdog_enabled().map(|limit| (limit / TIMES, true));
+        let watchdog = sd_notify::watchdog_enabled().map(|limit| ((limit / TIMES).min(STATUS_EVERY), true));
         Self { every: watchdog.or(Some((STATUS_EVERY, false))).filter(|_| listens), next: Instant::now() }
     }
 

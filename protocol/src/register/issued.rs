@@ -1,6 +1,6 @@
 //! The decisions that an ingester has sent.
 
-use crate::directive::directive_of;
+use crate::directive::{self, directive_of};
 use crate::ids::{AgentId, SEQ_MAX, Seq, Term};
 use crate::store::{DecisionRecord, Fate};
 use crate::time::{Monotonic, Now, Wall};
@@ -263,11 +263,25 @@ impl Issued {
         }
     }
 
-    /// A directive of which the agent never said that it heard: it is to be told again when it comes.
+    /// A directive of which the agent never said that it heard: it may keep to that one, or to one before it, and is to be told again
+    /// when it comes.
     fn unsay(&mut self, at: &(AgentId, String)) {
         if let Some((_, body)) = self.newest.get_mut(at).filter(|(_, body)| directive_of(body).is_some()) {
-            *body = serde_json::Value::Null;
+            *body = directive::unknown();
         }
+    }
+
+    /// False while the newest decision of a register waits for its answer.
+    #[must_use]
+    pub fn is_answered(&self, agent: &AgentId, key: &str) -> bool {
+        !self.outstanding.contains_key(&(agent.clone(), key.to_owned()))
+    }
+
+    /// The registers in which this agent may keep to a directive.
+    pub fn directed_keys(&self, agent: &AgentId) -> impl Iterator<Item = &str> {
+        let from = (agent.clone(), String::new());
+        let own = self.newest.range(from..).take_while(move |((of, _), _)| of == agent);
+        own.filter_map(|((_, key), (_, body))| directive_of(body).map(|_| key.as_str()))
     }
 
     /// The newest decisions that tell of a directive: to whom, in which register, and which.

@@ -5,6 +5,7 @@ use crate::election::Word;
 use crate::ids::Term;
 use crate::realm::Realm;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What an ingester is among those of its realm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,6 +19,18 @@ pub enum Role {
     Claiming,
     /// It was leading and leads no more, of its own accord: the others need not wait for its lease to end.
     Leaving,
+}
+
+/// As people say it.
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Leading => "leading",
+            Self::StandingBy => "standing by",
+            Self::Claiming => "about to lead",
+            Self::Leaving => "leaving",
+        })
+    }
 }
 
 /// Said twice a second, and at once when the role changes or when a beat calls for an answer.

@@ -164,14 +164,13 @@ impl CloudNode {
         all.iter().for_each(|id| self.direct_register(id, key, now));
     }
 
-    /// An agent is there: it is told what holds for it, if it was not.
+    /// An agent is there: it is told what holds for it, if it was not, and of the end of what it may keep to.
     pub(super) fn direct_agent(&mut self, id: &AgentId, now: Now) {
-        if self.directives.in_force.is_empty() {
-            return;
-        }
         // Nobody is told of what is over, and would be told the opposite a moment later.
         self.end_directives(now);
-        for key in self.directives.keys_for(id) {
+        let mut keys = self.directives.keys_for(id);
+        keys.extend(self.issued.directed_keys(id).map(str::to_owned));
+        for key in keys {
             self.direct_register(id, &key, now);
         }
     }
@@ -192,7 +191,9 @@ impl CloudNode {
 
     /// What takes the place of a directive that ended: what is computed, or nothing.
     fn undirected(&mut self, id: &AgentId, key: &str, now: Now) -> Verdict {
-        let until_us = self.issued.newest_body(id, key).and_then(|body| body.get("until_us")?.as_i64());
+        // Without an answer it may keep to one that was replaced and lasts longer.
+        let answered = self.issued.newest_body(id, key).filter(|_| self.issued.is_answered(id, key));
+        let until_us = answered.and_then(|body| body.get("until_us")?.as_i64());
         let computed = self.directives.take_outranked(id, key, now.mono);
         computed.unwrap_or_else(|| {
             let left = until_us.map_or(Duration::MAX, |until_us| Wall::from_us(until_us).since(now.wall));
