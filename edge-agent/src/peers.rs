@@ -106,6 +106,11 @@ impl Peers {
         false
     }
 
+    /// The next message that was handed over before the agent was told to end.
+    pub(crate) fn unsaid(&mut self) -> Option<Publish> {
+        self.publishes.try_recv().ok()
+    }
+
     /// The readings of a ticket are durable: true when it was one of the peers.
     pub(crate) fn committed(&self, ticket: u64) -> bool {
         let ours = (FIRST_TICKET..=LAST_TICKET).contains(&ticket);

@@ -144,6 +144,7 @@ pub async fn run_with(
     drive(&mut node, &mut shell, &clock, shutdown).await;
     let ending = shell.ending.take();
     commit_rest(&mut node, &mut shell, &clock, ending.as_ref()).await;
+    shell.say_rest();
     drop(socket);
     if let Some(door) = door {
         door.stop().await;

@@ -233,6 +233,13 @@ impl Shell<EdgeNode> for AgentShell {
 }
 
 impl AgentShell {
+    /// A machine beside the agent may have said its last words and ended the agent before its loop turned again.
+    pub(crate) fn say_rest(&mut self) {
+        while let Some(publish) = self.peers.as_mut().and_then(Peers::unsaid) {
+            self.link.publish(publish).ok();
+        }
+    }
+
     /// What the node is told, seen by those who trace it.
     fn told(&mut self, input: EdgeInput) -> EdgeInput {
         self.traced.told(&input, || self.clock.now().wall);

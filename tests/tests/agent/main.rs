@@ -4,3 +4,4 @@
 
 mod households;
 mod limit;
+mod neighbours;
