@@ -9,7 +9,7 @@ use serde_json::{Number, Value};
 /// 2^53: integers below are floats exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A body that is JSON, whatever its `Content-Type` says, or a problem (400) that says what is wrong with it. The door has read it
+/// A body that is a JSON object, whatever its `Content-Type` says, or a problem (400) that says what is wrong with it. The door has read it
 /// and bounds its size.
 pub(super) struct Body<T>(pub(super) T);
 
@@ -20,6 +20,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         let wrong = |why: String| ApiError::BadRequest(format!("the body is not what is asked for, see /docs: {why}"));
         let body = Bytes::from_request(request, state).await.map_err(|error| wrong(error.body_text()))?;
         let json = serde_json::from_slice(&body).map(whole).map_err(|error| wrong(error.to_string()))?;
+        // Serde would take a list for the members in their order.
+        if !json.is_object() {
+            return Err(wrong("it is no JSON object".to_owned()));
+        }
         serde_json::from_value(json).map(Self).map_err(|error| wrong(error.to_string()))
     }
 }

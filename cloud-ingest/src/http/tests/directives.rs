@@ -133,6 +133,15 @@ async fn what_is_asked_goes_to_the_node_and_its_answer_comes_back() {
     assert_eq!(asking.await.unwrap(), 200);
 }
 
+#[tokio::test]
+async fn a_list_is_no_configuration() {
+    let site = site().await;
+    let put = Request::put("/api/v1/agents/north/r1/config").body(axum::body::Body::from("[null,null]")).unwrap();
+    let answer = tower_service::Service::call(&mut site.routes.clone(), put);
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(5), answer).await.expect("the node is not asked");
+    assert_eq!(answer.unwrap().status(), 400);
+}
+
 /// What an operator is answered where the node refuses so.
 async fn refused_so(site: &mut Site, method: &str, refusal: DirectiveRefusal) -> (u16, String) {
     let body = if method == "PUT" { r#"{"limit_kmh":70,"until_us":9}"# } else { "" };
